@@ -110,7 +110,7 @@ static void the_configuration_chooses(void) {
     CHECK_OK(phicache_registry_list(&item, 1, &count));
     CHECK_INT(item.kind, PHICACHE_KIND_DISK_MICE);
     CHECK_OK(phicache_dict_mice_cache_new(config, NULL, subsystem, NULL, &here));
-    CHECK_STATUS(phicache_mice_cache_new(config, &options, subsystem, here, &none), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_disk_mice_cache_new(config, NULL, subsystem, here, &none), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK(strstr(phicache_last_error(), "both on disk") != NULL);
     if (phicache_features() & PHICACHE_FEATURE_REDIS) {
         CHECK_OK(phicache_config_set_redis_cache(config, 1));
@@ -125,6 +125,31 @@ static void the_configuration_chooses(void) {
     CHECK_OK(phicache_mice_cache_free(here));
     CHECK_OK(phicache_mice_cache_free(cache));
     CHECK_OK(phicache_subsystem_free(subsystem));
+}
+
+static void a_child_is_where_its_parent_is(void) {
+    phicache_subsystem *uncut = new_subsystem(NULL), *cut = new_subsystem(CUT);
+    phicache_mice_cache *disk = open_cache(NULL, NULL), *here = NULL, *child = NULL;
+    const phicache_mice on_disk = effect(0x2, 0x4, 0.5), in_memory = effect(0x2, 0x4, 0.75);
+    double phi = 0.0;
+    CHECK_OK(phicache_dict_mice_cache_new(config, NULL, uncut, NULL, &here));
+    CHECK_OK(phicache_mice_cache_set(disk, text("child"), &on_disk));
+    CHECK_OK(phicache_mice_cache_set(here, text("child"), &in_memory));
+    /* The configuration chooses the disk: not for the child of a cache in this process. */
+    CHECK_OK(phicache_mice_cache_new(config, NULL, cut, here, &child));
+    CHECK_OK(get(child, "child", &phi));
+    CHECK_NEAR(phi, 0.75, 0.0);
+    CHECK_OK(phicache_mice_cache_free(child));
+    /* The configuration of the process chooses memory: not for the child of a cache on disk. */
+    CHECK_OK(phicache_mice_cache_new(NULL, NULL, cut, disk, &child));
+    CHECK_OK(get(child, "child", &phi));
+    CHECK_NEAR(phi, 0.5, 0.0);
+    CHECK_OK(phicache_mice_cache_free(child));
+    CHECK_OK(phicache_mice_cache_remove(disk, text("child")));
+    CHECK_OK(phicache_mice_cache_free(here));
+    CHECK_OK(phicache_mice_cache_free(disk));
+    CHECK_OK(phicache_subsystem_free(cut));
+    CHECK_OK(phicache_subsystem_free(uncut));
 }
 
 static int32_t compute(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
@@ -175,6 +200,7 @@ int main(void) {
     CHECK_OK(phicache_config_set_disk_directory(config, directory));
     RUN(records_outlive_handles_and_a_cut_child_inherits);
     RUN(the_configuration_chooses);
+    RUN(a_child_is_where_its_parent_is);
     RUN(of_many_processes_one_computes_each);
     CHECK_OK(phicache_config_free(config));
     remove_scratch(directory);

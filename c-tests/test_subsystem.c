@@ -54,7 +54,7 @@ static void a_partition_of_64_nodes_fits(void) {
 
 static void an_invalid_cut_is_an_error_and_leaves_zeros(void) {
     uint64_t severed[2];
-    const uint64_t parts[1] = {1}, outside[1] = {4};
+    const uint64_t parts[1] = {1}, outside[1] = {4}, divided[2] = {1, 2}, overlapping[2] = {1, 3};
     const uint8_t matrix[4] = {0, 1, 0, 0};
     size_t size;
     memset(severed, 0xEE, sizeof severed);
@@ -74,6 +74,11 @@ static void an_invalid_cut_is_an_error_and_leaves_zeros(void) {
     CHECK_STATUS(phicache_cut_partition(2, PHICACHE_CAUSE, outside, parts, 1, severed),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_cut_partition(2, PHICACHE_CAUSE, parts, outside, 1, severed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cut_partition(2, PHICACHE_CAUSE, overlapping, divided, 2, severed),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(strstr(phicache_last_error(), "mechanism 0x3") != NULL);
+    CHECK_STATUS(phicache_cut_partition(2, PHICACHE_CAUSE, divided, overlapping, 2, severed),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_cut_partition(2, PHICACHE_CAUSE, parts, parts, 0, severed), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_cut_partition(2, PHICACHE_CAUSE, parts, parts, SIZE_MAX, severed),

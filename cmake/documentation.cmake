@@ -10,7 +10,7 @@ install(DIRECTORY docs DESTINATION "${phicache_docdir}" COMPONENT documentation
 install(DIRECTORY benches/reports DESTINATION "${phicache_docdir}/benches" COMPONENT documentation
         FILES_MATCHING PATTERN "*.md" PATTERN "*.svg")
 install(DIRECTORY examples DESTINATION "${phicache_docdir}" COMPONENT documentation
-        PATTERN "*.py" EXCLUDE PATTERN tests EXCLUDE)
+        PATTERN prints.py EXCLUDE PATTERN readme.py EXCLUDE PATTERN tests EXCLUDE)
 
 set(julia_folder "${phicache_datadir}/phicache/julia")
 install(DIRECTORY julia/PhiCache DESTINATION "${julia_folder}" COMPONENT julia

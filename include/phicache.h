@@ -3422,8 +3422,8 @@ phicache_status phicache_cut_matrix(size_t size, const uint8_t *matrix, int32_t 
  *
  * @param size         Nodes of the network, 1 to 64.
  * @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
- * @param mechanisms   The mechanism of each part, as a node set.
- * @param purviews     The purview of each part, as a node set.
+ * @param mechanisms   The mechanism of each part, as a node set. Those of two parts share no node.
+ * @param purviews     The purview of each part, as a node set. Those of two parts share no node.
  * @param parts        The number of parts, 1 or more.
  * @param out_severed  `size` node sets.
  */
@@ -3461,8 +3461,9 @@ phicache_status phicache_cut_damages(size_t size,
  * @param nodes        The nodes of the subsystem, as a node set. It may be empty: PyPhi has such subsystems
  *                     too, and their φ is 0.
  * @param connections  [nullable] For each node of the network, the set of nodes that it is connected to. If given,
- *                     `phicache_subsystem_key` omits severed connections that do not exist in the network. They do not
- *                     affect whether a cut damages a MICE. NULL: all nodes are connected.
+ *                     `phicache_subsystem_key` omits severed connections that do not exist in the network, so give
+ *                     those of the fingerprint: with fewer, different cuts have equal keys. They do not affect
+ *                     whether a cut damages a MICE. NULL: all nodes are connected.
  * @param severed      [nullable] The cut: `size` node sets. NULL is no cut.
  * @param out          The subsystem. Free it with `phicache_subsystem_free`.
  */
@@ -3550,6 +3551,10 @@ phicache_status phicache_subsystem_damages(phicache_subsystem *subsystem,
  * about a cut affects such a result, so all cuts of a system may share one cache under these keys. Only if the order
  * of a sum depends on the cut may a result differ, by rounding.
  *
+ * The key does not contain the network, its state, or the nodes of the system: other systems need other caches, such
+ * as that of `phicache_dict_cache_shared`, `phicache_disk_cache_shared` or `phicache_redis_cache_shared` for the
+ * fingerprint of the subsystem.
+ *
  * @param subsystem  The subsystem.
  * @param prefix     [nullable] The name of the result; NULL is "none".
  * @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
@@ -3608,9 +3613,9 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  */
 
 /**
- * Makes a cache where the configuration says: in Redis (`phicache_config_set_redis_cache`), on disk if a directory was
- * set (`phicache_config_set_disk_directory`), or else in this process. Redis and a directory together are an error:
- * choose one, or call the function of one of them.
+ * Makes a cache where its parent is, or, without a parent, where the configuration says: in Redis
+ * (`phicache_config_set_redis_cache`), on disk if a directory was set (`phicache_config_set_disk_directory`), else in
+ * this process. Redis and a directory together are an error: choose one, or call the function of one of them.
  *
  * May wait for the file system, if the values are there.
  *

@@ -249,8 +249,8 @@ public:
     mice_cache& operator=(mice_cache&&) noexcept = default;
     mice_cache(const mice_cache&) = delete;  // said here too, so that the message is short
     mice_cache& operator=(const mice_cache&) = delete;
-    /// A cache in this process, in Redis or on disk, as the configuration says. The parent, if any, must be the cache of the
-    /// same system, uncut.
+    /// A cache where its parent is; the parent must be the cache of the same system, uncut. Without a parent: in this
+    /// process, in Redis or on disk, as the configuration says.
     explicit mice_cache(const subsystem& system, parent_cache parent = {}, const cache_options& options = {},
                         config_ref settings = {})
         : mice_cache(try_make(system, parent, options, settings).value()) {}

@@ -61,7 +61,8 @@ public:
         });
     }
     /// PyPhi's K-partition: part k consists of `mechanisms[k]` and `purviews[k]`. Severs the connections between
-    /// different parts, from mechanism to purview (`effect`) or from purview to mechanism (`cause`).
+    /// different parts, from mechanism to purview (`effect`) or from purview to mechanism (`cause`). The mechanisms of two
+    /// parts share no node, nor do their purviews.
     static cut partition(std::size_t size, direction dir, span<const node_set> mechanisms,
                          span<const node_set> purviews) {
         return try_partition(size, dir, mechanisms, purviews).value();
@@ -267,6 +268,8 @@ public:
     /// The cut-scoped key of a result for a mechanism and a purview: (prefix, direction, mechanism, purview), followed
     /// by the severed connections between them, if any. Cuts that sever the same connections there have the same key,
     /// so one cache can hold the results of all cuts. The prefix may be null. Nodes outside the subsystem are an error.
+    /// The key contains neither network nor state nor nodes of the system: other systems need other caches, such as
+    /// `disk_cache::shared(system.identity(), "repertoires")`.
     key_bytes key(text prefix, direction dir, node_set mechanism, node_set purview) const {
         return key_bytes::from(detail::scoped_key_writer(handle(), prefix, dir, mechanism, purview));
     }

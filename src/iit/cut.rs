@@ -75,12 +75,23 @@ impl Cut {
     /// end.
     pub fn partition(size: usize, direction: Direction, parts: &[(NodeSet, NodeSet)]) -> Result<Self> {
         let mut cut = Self::nothing(size)?;
-        let mut nodes = NodeSet(0);
+        let (mut mechanisms, mut purviews) = (NodeSet(0), NodeSet(0));
         for (mechanism, purview) in parts {
             cut.check(*mechanism, || "a mechanism of the partition".into())?;
             cut.check(*purview, || "a purview of the partition".into())?;
-            nodes.0 |= mechanism.0 | purview.0;
+            for (what, part, others) in
+                [("mechanism", *mechanism, &mut mechanisms), ("purview", *purview, &mut purviews)]
+            {
+                if part.meets(*others) {
+                    return Err(Error::invalid(format!(
+                        "the {what} {:#x} of a part has nodes of another part's; expected parts that share none",
+                        part.0
+                    )));
+                }
+                others.0 |= part.0;
+            }
         }
+        let nodes = NodeSet(mechanisms.0 | purviews.0);
         for (mechanism, purview) in parts {
             let (from, to) = direction.order(*mechanism, *purview);
             cut.sever(from, NodeSet(nodes.0 & !to.0));
@@ -144,6 +155,10 @@ mod tests {
     fn nodes_beyond_the_network_and_overlapping_parts_are_refused() {
         assert!(Cut::bipartition(2, NodeSet(0b100), NodeSet(1)).is_err());
         assert!(Cut::bipartition(2, NodeSet(0b11), NodeSet(1)).is_err());
+        let overlapping = [(NodeSet(0b01), NodeSet(0b01)), (NodeSet(0b11), NodeSet(0b10))];
+        assert!(Cut::partition(2, Direction::Effect, &overlapping).is_err());
+        let purviews = [(NodeSet(0b01), NodeSet(0b11)), (NodeSet(0b10), NodeSet(0b10))];
+        assert!(Cut::partition(2, Direction::Cause, &purviews).is_err());
         assert!(Cut::from_masks(&[]).is_err() && Cut::from_masks(&[NodeSet(0); 65]).is_err());
         assert!(Cut::from_masks(&[NodeSet(2)]).is_err());
         assert!(Cut::from_matrix(2, &[0; 3], Layout::RowMajor).is_err());

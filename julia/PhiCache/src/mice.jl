@@ -46,9 +46,10 @@ view and copies nothing; the parent may be closed.
 parent evicts is a miss for its children. Inherited MICE are verified too, and the parent's stays.
 
 `kind` is `:dict` for a cache in this process, `:redis` for a cache at the configured server, shared by all processes
-that compute the same system, and `:configured` for the kind that the configuration says. In Redis and on disk, only a cut refuses a
-MICE, whatever its phi; a near cache in this process holds every record that was fetched or stored, so no record is fetched twice; the
-parent must be in Redis too; and `ttl`, `lease`, `server_errors` and `no_checksum` are those of a [`RedisCache`](@ref).
+that compute the same system, and `:configured` for the kind of its parent, or, without a parent, the kind that the
+configuration says. In Redis and on disk, only a cut refuses a MICE, whatever its phi; a near cache in this process
+holds every record that was fetched or stored, so no record is fetched twice; the parent must be in Redis too; and
+`ttl`, `lease`, `server_errors` and `no_checksum` are those of a [`RedisCache`](@ref).
 `:disk` is a cache in files, in the configuration's directory, or in `directory`: later runs find its records. All
 caches of one process for the same system, uncut, in one directory are one, with the same options. The parent must be on
 disk too, and the options are those of a [`DiskCache`](@ref). A configuration whose `disk_directory` was set chooses it.

@@ -298,7 +298,8 @@ end
     cut_scoped_key(subsystem, prefix, direction, mechanism, purview) -> Vector{UInt8}
 
 The key of a result for a mechanism and a purview: [`repertoire_key`](@ref), followed by the severed connections between
-the two, if any. With such keys one cache can hold the results of all cuts of a system.
+the two, if any. With such keys one cache can hold the results of all cuts of a system. They contain neither network nor
+state nor nodes of the system: other systems need other caches, such as those by its [`fingerprint`](@ref).
 """
 function cut_scoped_key(subsystem::Subsystem, prefix, direction::Direction, mechanism, purview)
     check_direction(direction)

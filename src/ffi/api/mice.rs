@@ -46,9 +46,9 @@ use crate::ffi::border::handles::subsystem;
 use crate::ffi::border::input;
 use crate::iit::Mice;
 
-/// Makes a cache where the configuration says: in Redis (`phicache_config_set_redis_cache`), on disk if a directory was
-/// set (`phicache_config_set_disk_directory`), or else in this process. Redis and a directory together are an error:
-/// choose one, or call the function of one of them.
+/// Makes a cache where its parent is, or, without a parent, where the configuration says: in Redis
+/// (`phicache_config_set_redis_cache`), on disk if a directory was set (`phicache_config_set_disk_directory`), else in
+/// this process. Redis and a directory together are an error: choose one, or call the function of one of them.
 ///
 /// May wait for the file system, if the values are there.
 ///
@@ -161,7 +161,14 @@ fn make(
     let subsystem = self::subsystem(subsystem)?;
     let parent = if parent.is_null() { None } else { Some(named_cache(parent, "parent")?) };
     let config = self::config(config)?;
-    let tier = tier.map_or_else(|| config.mice_tier(), Ok)?;
+    let tier = match (tier, parent) {
+        (Some(tier), _) => tier,
+        // Elsewhere than its parent, a child could not inherit.
+        (None, Some(Cache::Mice(_))) => Tier::Memory,
+        (None, Some(Cache::Redis(_))) => Tier::Redis,
+        (None, Some(Cache::Disk(_))) => Tier::Disk,
+        (None, _) => config.mice_tier()?,
+    };
     let (cache, holder) = match (tier, parent) {
         (Tier::Memory, None) => (MiceCache::mice(config, options, subsystem, None)?.into(), None),
         (Tier::Memory, Some(Cache::Mice(parent))) => {
@@ -175,7 +182,8 @@ fn make(
         (Tier::Disk, Some(Cache::Disk(parent))) => shared_disk_mice(config, options, name, subsystem, Some(parent))?,
         _ => {
             return Err(Error::invalid(
-                "parent and child must both be in this process, both in Redis, or both on disk",
+                "parent and child must both be in this process, both in Redis, or both on disk; \
+                 phicache_mice_cache_new makes a child where its parent is",
             ));
         }
     };

@@ -76,8 +76,8 @@ pub unsafe extern "C" fn phicache_cut_matrix(
 ///
 /// @param size         Nodes of the network, 1 to 64.
 /// @param direction    `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
-/// @param mechanisms   The mechanism of each part, as a node set.
-/// @param purviews     The purview of each part, as a node set.
+/// @param mechanisms   The mechanism of each part, as a node set. Those of two parts share no node.
+/// @param purviews     The purview of each part, as a node set. Those of two parts share no node.
 /// @param parts        The number of parts, 1 or more.
 /// @param out_severed  `size` node sets.
 #[unsafe(no_mangle)]
@@ -140,8 +140,9 @@ pub unsafe extern "C" fn phicache_cut_damages(
 /// @param nodes        The nodes of the subsystem, as a node set. It may be empty: PyPhi has such subsystems
 ///                     too, and their φ is 0.
 /// @param connections  [nullable] For each node of the network, the set of nodes that it is connected to. If given,
-///                     `phicache_subsystem_key` omits severed connections that do not exist in the network. They do not
-///                     affect whether a cut damages a MICE. NULL: all nodes are connected.
+///                     `phicache_subsystem_key` omits severed connections that do not exist in the network, so give
+///                     those of the fingerprint: with fewer, different cuts have equal keys. They do not affect
+///                     whether a cut damages a MICE. NULL: all nodes are connected.
 /// @param severed      [nullable] The cut: `size` node sets. NULL is no cut.
 /// @param out          The subsystem. Free it with `phicache_subsystem_free`.
 #[unsafe(no_mangle)]
@@ -292,6 +293,10 @@ pub unsafe extern "C" fn phicache_subsystem_damages(
 /// connections from purview to mechanism (cause) or from mechanism to purview (effect), if there are any. Nothing else
 /// about a cut affects such a result, so all cuts of a system may share one cache under these keys. Only if the order
 /// of a sum depends on the cut may a result differ, by rounding.
+///
+/// The key does not contain the network, its state, or the nodes of the system: other systems need other caches, such
+/// as that of `phicache_dict_cache_shared`, `phicache_disk_cache_shared` or `phicache_redis_cache_shared` for the
+/// fingerprint of the subsystem.
 ///
 /// @param subsystem  The subsystem.
 /// @param prefix     [nullable] The name of the result; NULL is "none".
