@@ -50,6 +50,8 @@ FUNCTIONS = ('phicache_compute', 'phicache_drop', 'phicache_visit')
 SPECIAL = {('phicache_cache_redis_health', 'cache'): 'in.redis_view', ('phicache_cache_disk_health', 'cache'): 'in.disk_view',
            ('phicache_reader_init', 'reader'): '&out.reader',
            ('phicache_cache_disk_sync', 'cache'): 'in.disk_view',
+           # It has no effect without a cache.
+           ('phicache_memo_new', 'prefix'): 'NULL',
            ('phicache_redis_mice_cache_new', 'parent'): 'in.redis_mice',
            # The caches of one system on disk have one configuration.
            ('phicache_disk_mice_cache_new', 'config'): 'NULL', ('phicache_mice_cache_new', 'config'): 'NULL',
