@@ -31,7 +31,7 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vara
     if method.repertoire && !cache.config.cache_repertoires
         return converted(V, method.original(object, arguments...; keywords...))
     end
-    builder = borrow_builder(false, EXACT_UNTYPED, cache isa RedisCache)
+    builder = borrow_builder(false, EXACT_UNTYPED, outlives_process(cache))
     add!(builder, method.prefix)
     add_each!(builder, arguments)
     add_keywords!(builder, values_of(keywords))

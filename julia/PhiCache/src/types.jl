@@ -7,7 +7,7 @@ function add_typed!(contents, key::KeyBuilder, value)
         key.named = nothing
         return contents(key, value)
     end
-    begin_named!(key, type_name(typeof(value)))
+    begin_named!(key, name_in(key, typeof(value)))
     contents(key, value)
     return end_named!(key)
 end
@@ -21,7 +21,7 @@ const SelfDescribing = Union{Nothing,Bool,Base.BitInteger,Float64,Float32,Float1
 @inline add_argument!(key, value::SelfDescribing) = add!(key, value)
 function add_argument!(key, value)
     is_exact(key) || return add!(key, value)
-    begin_named!(key, type_name(typeof(value)))
+    begin_named!(key, name_in(key, typeof(value)))
     key.named = typeof(value)
     add!(key, value)
     key.named = nothing
@@ -56,7 +56,6 @@ add!(key::KeyBuilder, value) = add_typed!(add_fields!, key, value)
 
 function add_fields!(key, value::T) where {T}
     isprimitivetype(T) && return add_primitive!(key, value)
-    T <: Function && check_portable(key, T)
     ismutable(value) && refuse(T, "is mutable")
     begin_tuple!(key)
     add_each_field!(key, value)
@@ -77,10 +76,6 @@ end
 add_primitive!(key, value::Ptr) = refuse(typeof(value), "is an address, which does not identify the data at it")
 add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 
-# The name of an anonymous function is a number, which another process or version may give to another function.
-check_portable(key, T) = key.shared && occursin(r"#[0-9]", String(nameof(T))) && throw(ArgumentError(
-    "an anonymous function cannot be part of a key in a cache that processes share; give the function a name"))
-
 @noinline refuse(T, why) = throw(ArgumentError(
     "a value of type $T cannot be part of a key, because it $why; pass a number, a name or a tuple that identifies it" *
     (is_own_type(T) ? ", or define PhiCache.add!(key::KeyBuilder, value::$(nameof(T)))" : "")))
@@ -100,7 +95,7 @@ add!(key::KeyBuilder, value::Char) =
 add!(key::KeyBuilder, value::Regex) =
     add_typed!((key, value) -> add!(key, (value.pattern, value.compile_options, value.match_options)), key, value)
 add!(key::KeyBuilder, value::Module) = add_typed!((key, value) -> add!(key, join(fullname(value), '.')), key, value)
-add!(key::KeyBuilder, value::Type) = add_typed!((key, value) -> add!(key, type_name(value)), key, value)
+add!(key::KeyBuilder, value::Type) = add_typed!((key, value) -> add!(key, name_in(key, value)), key, value)
 
 add!(key::KeyBuilder, value::Rational) = is_exact(key) ? add_typed!(add_fields!, key, value) : add_value!(key, value)
 add!(key::KeyBuilder, value::BigFloat) = is_exact(key) ? add_typed!(add_digits!, key, value) : add_value!(key, value)
@@ -183,6 +178,32 @@ type_name(@nospecialize(T)) = (name = get(TYPE_NAMES[], T, nothing); name === no
     names = copy(TYPE_NAMES[])
     names[T] = name
     TYPE_NAMES[] = names
+    return name
+end
+
+# The name of a type in this key.
+name_in(key, @nospecialize(T)) = key.shared ? portable_name(T) : type_name(T)
+
+# The names of types that may be in keys which other processes read. Replaced, never changed.
+const PORTABLE_NAMES = Ref(IdDict{Any,String}())
+
+function portable_name(@nospecialize(T))
+    name = get(PORTABLE_NAMES[], T, nothing)
+    return name === nothing ? new_portable_name(T) : name::String
+end
+
+# The name of an anonymous or local function ends with a number, which another process or version may give to another
+# one. (Numbers of modules do not matter.)
+@noinline function new_portable_name(@nospecialize(T))
+    occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", spell(T)) && throw(ArgumentError(
+        "an anonymous function, or one that is defined inside another function, cannot be part of a key in a cache " *
+        "that processes share; define a function with a name at the top level of a module"))
+    name = type_name(T)
+    lock(TYPE_NAMES_LOCK) do
+        names = copy(PORTABLE_NAMES[])
+        names[T] = name
+        PORTABLE_NAMES[] = names
+    end
     return name
 end
 

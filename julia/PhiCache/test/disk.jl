@@ -53,6 +53,32 @@ function test_disk(directory)
         @test read(julia("-e", child), String) == "[1][5, 5]"
     end
 
+    @testset "anonymous and local functions, and their types, are not part of a key" begin
+        cache = open_cache(Int, "functions in keys")
+        memo = Memo(f -> 1; cache=cache, prefix="memo@1")
+        method = CachedMethod((object, f) -> 1; prefix="method")
+        by_key(key) = get!(() -> 1, cache, key)
+        by_method(argument) = method(cache, nothing, argument)
+        number = 1
+        inner(x) = x + number
+        for f in (x -> x + 1, inner), key in (f, (f, 1), typeof(f), Val(f), [f], Dict(1 => f))
+            for request in (memo, by_key, by_method)
+                @test occursin("anonymous", message_of(() -> request(key)))
+            end
+            # The key of a cache does not name the type of elements.
+            @test occursin("anonymous", message_of(() -> memo(typeof(f)[])))
+        end
+        @test isempty(cache)
+        for key in (sin, typeof(sin), Val(sin), [sin]), request in (memo, by_key, by_method)
+            @test request(key) == 1
+        end
+        within = Module(Symbol("##test#253"))
+        @eval within struct Point
+            x::Int
+        end
+        @test by_key(Base.invokelatest(within.Point, 1)) == 1
+    end
+
     @testset "handles of one context are one cache, with the same options" begin
         one, other = open_cache(Int, "handles"; name="disk"), open_cache(Int, "handles"; name="disk")
         started = Channel{Nothing}(1)
