@@ -182,9 +182,16 @@ type_name(@nospecialize(T)) = (name = get(TYPE_NAMES[], T, nothing); name === no
 end
 
 # The name of a type in this key.
-name_in(key, @nospecialize(T)) = key.shared ? portable_name(T) : type_name(T)
+function name_in(key, @nospecialize(T))
+    key.shared || return type_name(T)
+    name = portable_name(T)
+    isempty(name) && throw(ArgumentError(
+        "an anonymous function, or one that is defined inside another function, cannot be part of a key in a cache " *
+        "that processes share; define a function with a name at the top level of a module"))
+    return name
+end
 
-# The names of types that may be in keys which other processes read. Replaced, never changed.
+# The names of types in keys that other processes read. Replaced, never changed.
 const PORTABLE_NAMES = Ref(IdDict{Any,String}())
 
 function portable_name(@nospecialize(T))
@@ -192,13 +199,10 @@ function portable_name(@nospecialize(T))
     return name === nothing ? new_portable_name(T) : name::String
 end
 
-# The name of an anonymous or local function ends with a number, which another process or version may give to another
-# one. (Numbers of modules do not matter.)
+# Empty if the name contains that of an anonymous or inner function. It ends with a number, which another process or
+# version may give to another function. (Numbers of modules do not matter.)
 @noinline function new_portable_name(@nospecialize(T))
-    occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", spell(T)) && throw(ArgumentError(
-        "an anonymous function, or one that is defined inside another function, cannot be part of a key in a cache " *
-        "that processes share; define a function with a name at the top level of a module"))
-    name = type_name(T)
+    name = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", spell(T)) ? "" : type_name(T)
     lock(TYPE_NAMES_LOCK) do
         names = copy(PORTABLE_NAMES[])
         names[T] = name

@@ -79,6 +79,20 @@ function test_disk(directory)
         @test by_key(Base.invokelatest(within.Point, 1)) == 1
     end
 
+    @testset "closures with other captured values are other functions" begin
+        cache = open_cache(Float64, "closures")
+        @noinline plus(shift) = Memo(x -> x + shift; cache=cache, prefix="plus@1")(1.0)
+        @noinline function local_plus(shift)
+            @phicache cache=cache prefix="local@1" f(x)::Float64 = x + shift
+            return f(1.0)
+        end
+        @noinline applied(f, x) = Memo(x -> f(x); cache=cache, prefix="applied@1")(x)
+        for shift in (1.0, 2.0)
+            @test plus(shift) == local_plus(shift) == 1.0 + shift
+        end
+        @test applied(sin, 1.0) == sin(1.0) && applied(cos, 1.0) == cos(1.0)
+    end
+
     @testset "handles of one context are one cache, with the same options" begin
         one, other = open_cache(Int, "handles"; name="disk"), open_cache(Int, "handles"; name="disk")
         started = Channel{Nothing}(1)
