@@ -269,7 +269,7 @@ is_constant(T) = T <: Union{String,Symbol} || isprimitivetype(T) && !(T <: Ptr) 
     isstructtype(T) && isconcretetype(T) && !T.mutable && !(T <: Function) && all(is_constant, fieldtypes(T))
 
 # The number of an anonymous function means nothing to other processes.
-add_parameter!(key, T) = key.shared && isempty(portable_name(T)) || add!(key, T)
+add_parameter!(key, T) = key.shared && isempty(portable_names(T).name) || add!(key, T)
 
 value_type_name(V, cache) = type_name(V)
 value_type_name(V, ::RedisCache) = layout(V)

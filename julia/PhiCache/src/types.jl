@@ -184,32 +184,54 @@ end
 # The name of a type in this key.
 function name_in(key, @nospecialize(T))
     key.shared || return type_name(T)
-    name = portable_name(T)
-    isempty(name) && throw(ArgumentError(
+    names = portable_names(T)
+    isempty(names.name) && throw(ArgumentError(
         "an anonymous function, or one that is defined inside another function, cannot be part of a key in a cache " *
         "that processes share; define a function with a name at the top level of a module"))
-    return name
+    # Other keys may come from a saved cache of another process, where they have just the name.
+    return key.exactness == EXACT ? names.with_fields : names.name
 end
 
 # The names of types in keys that other processes read. Replaced, never changed.
-const PORTABLE_NAMES = Ref(IdDict{Any,String}())
+const PortableNames = NamedTuple{(:name, :with_fields),Tuple{String,String}}
+const PORTABLE_NAMES = Ref(IdDict{Any,PortableNames}())
 
-function portable_name(@nospecialize(T))
-    name = get(PORTABLE_NAMES[], T, nothing)
-    return name === nothing ? new_portable_name(T) : name::String
+function portable_names(@nospecialize(T))
+    names = get(PORTABLE_NAMES[], T, nothing)
+    return names === nothing ? new_portable_names(T) : names::PortableNames
 end
 
 # Empty if the name contains that of an anonymous or inner function. It ends with a number, which another process or
 # version may give to another function. (Numbers of modules do not matter.)
-@noinline function new_portable_name(@nospecialize(T))
+@noinline function new_portable_names(@nospecialize(T))
     name = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", spell(T)) ? "" : type_name(T)
+    names = (name=name, with_fields=join([name; map(with_fields, own_types!(Any[], T))], ' '))
     lock(TYPE_NAMES_LOCK) do
-        names = copy(PORTABLE_NAMES[])
-        names[T] = name
-        PORTABLE_NAMES[] = names
+        known = copy(PORTABLE_NAMES[])
+        known[T] = names
+        PORTABLE_NAMES[] = known
     end
-    return name
+    return names
 end
+
+# The enums and structs that values of this type consist of, without Julia's own. The next run may have other fields
+# under their names.
+function own_types!(found, @nospecialize(T))
+    T isa UnionAll && return own_types!(found, T.body)
+    T isa Union && return (foreach(part -> own_types!(found, part), Base.uniontypes(T)); found)
+    (T isa DataType && !(T in found)) || return found
+    foreach(parameter -> own_types!(found, parameter), T.parameters)
+    is_own = !(Base.moduleroot(parentmodule(T)) in (Core, Base)) && !(T <: Function)
+    if is_own && (T <: Enum ? isconcretetype(T) : isstructtype(T))
+        push!(found, T)
+        T <: Enum || foreach(field -> own_types!(found, field), fieldtypes(T))
+    end
+    return found
+end
+
+with_fields(@nospecialize(T)) = string(nameof(T), "(", join(T <: Enum ?
+    ["$member=$(Integer(member))" for member in instances(T)] :
+    ["$field::$(spell(fieldtype(T, field)))" for field in fieldnames(T)], ", "), ")")
 
 # A type with its module and its parameters; without the module for Julia's own types.
 function spell(@nospecialize(T))

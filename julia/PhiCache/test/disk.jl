@@ -79,6 +79,24 @@ function test_disk(directory)
         @test by_key(Base.invokelatest(within.Point, 1)) == 1
     end
 
+    @testset "a struct or an enum with other fields is another argument" begin
+        script(definitions) = """
+            using PhiCache; $definitions
+            struct Two; one::One; end
+            struct Tree; below::Vector{Tree}; end
+            first_of(x) = string(x)
+            memo = Memo(first_of; cache=DiskCache{String}("fields"; directory="$directory"), prefix="first@1")
+            one = One(1, 2)
+            print(map(memo, (one, Two(one), [one], (1, one), Tree([]), Color(1), [Color(1)])))
+            print(info(memo).hits)"""
+        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2"
+        after = "struct One; b::Int; a::Int; end; @enum Color red=2 green=1"
+        run_with(definitions) = read(julia("-e", script(definitions)), String)
+        @test endswith(run_with(before), "0") && endswith(run_with(before), "7")
+        output = run_with(after)
+        @test endswith(output, "1") && occursin("\"green\"", output)  # only the tree is the same
+    end
+
     @testset "closures with other captured values are other functions" begin
         cache = open_cache(Float64, "closures")
         @noinline plus(shift) = Memo(x -> x + shift; cache=cache, prefix="plus@1")(1.0)
