@@ -8,11 +8,11 @@
     cause_repertoire = CachedMethod(compute_cause_repertoire; prefix="cause", repertoire=true)
     cause_repertoire(subsystem.cache, subsystem, mechanism, purview)
 
-The key is `prefix` and the arguments, without the object, so the cache must belong to one object. Arguments that
-dispatch tells apart have different keys: an `Int`, an `Int32`, a `Float64` and a `Bool` of equal value, or an enum, a
-tuple and a vector. For text, node sets, directions, `Int`, vectors of `Float64` and tuples of these the key is the same
-as in C and C++. A `repertoire` method calls `f` directly while the configuration of the cache has `cache_repertoires`
-off.
+The key is `prefix` and the arguments, without the object, so the cache must belong to one object, and each method on it
+needs a prefix of its own: methods without one, or with the same, return each other's values. Arguments that dispatch
+tells apart have different keys: an `Int`, an `Int32`, a `Float64` and a `Bool` of equal value, or an enum, a tuple and
+a vector. For text, node sets, directions, `Int`, vectors of `Float64` and tuples of these the key is the same as in C
+and C++. A `repertoire` method calls `f` directly while the configuration of the cache has `cache_repertoires` off.
 """
 struct CachedMethod{F} <: Function
     original::F
