@@ -148,12 +148,13 @@ const LONGEST_BUFFER_KEPT = 1 << 20
 
 # The key as an object with bytes, for arguments of type CBytes; `release_key` must follow. For a tuple it is a builder.
 # A value that is neither bytes nor a tuple is a list of one argument.
-prepare_key(key::Union{AbstractString,AbstractVector{UInt8}}) = raw_key(key)
-prepare_key(key::KeyBuilder) = key
-@inline prepare_key(key) = prepare_key((key,))
+# `shared` says whether other processes read it.
+make_key(key::Union{AbstractString,AbstractVector{UInt8}}, shared) = raw_key(key)
+make_key(key::KeyBuilder, shared) = key
+@inline make_key(key, shared) = make_key((key,), shared)
 
-@inline function prepare_key(key::Tuple)
-    builder = borrow_builder()
+@inline function make_key(key::Tuple, shared)
+    builder = borrow_builder(false, PLAIN, shared)
     add_each!(builder, key)
     return builder
 end
@@ -186,7 +187,7 @@ struct KeyParts{P<:Tuple{Vararg{Union{AbstractString,AbstractArray}}}}
     KeyParts(parts::Vararg{Union{AbstractString,AbstractArray},N}) where {N} = new{typeof(parts)}(parts)
 end
 
-@inline function prepare_key(key::KeyParts)
+@inline function make_key(key::KeyParts, shared)
     builder = borrow_builder()
     # Raw keys begin with no tag of the encoding.
     builder.len = 0
@@ -222,7 +223,7 @@ end
 The bytes of [`KeyParts`](@ref)`(parts...)`: the same as `key_bytes::of(p, q)` in C++.
 """
 function joined_key(parts::Union{AbstractString,AbstractArray}...)
-    key = prepare_key(KeyParts(parts...))
+    key = make_key(KeyParts(parts...), false)
     bytes = key_bytes(key)
     release_key(key)
     return bytes

@@ -5,7 +5,8 @@
 
 `f` with a cache: it is called like `f` and computes each value once. An exception of `f` is passed on unchanged, and
 nothing is cached. The key is the arguments as they are when the call begins (see [`add!`](@ref)), so `f` must depend on
-nothing else.
+nothing else: after a change of a global variable, of a captured array, or of a function that `f` calls, use `empty!`,
+and on disk or in Redis another version in the prefix.
 
 Calls that dispatch tells apart have different keys: the method that is called and the type of each argument are part of
 the key. `f(3)`, `f(3.0)`, `f(Int32(3))` and `f(true)` are different calls, and so are calls with a vector and a tuple,
@@ -19,7 +20,10 @@ with an `Int[]` and a `Float64[]`, or with two enums. (`f(-0.0)` is the same cal
   the configuration of `cache`, applies.
 * `cache`, `prefix`: a `DictCache`, `RedisCache` or `DiskCache` for the values, and a prefix of the keys. Limits are
   options of that cache: `cache=DictCache(max_bytes=2^30)`. Each function on a cache needs a prefix of its own; on a
-  `DiskCache` it has a version, such as `"entropy@1"`. Without `cache` the memo has a private one.
+  `DiskCache` it has a version, such as `"entropy@1"`. The key of a closure on such a cache also has the numbers, text
+  and other constants, functions and types that it has captured; what else differs between two closures (an array, a
+  mutable object, a variable that is assigned again) must be an argument, or in the prefix. Without `cache` the memo has
+  a private one.
 
 `info(memo)` returns its own hits and misses and the size of its cache; `empty!(memo)` clears its cache and its counts;
 `original(memo)` is `f`. Any task may call it at any time; if several tasks miss the same arguments, one computes.
@@ -235,7 +239,10 @@ end
 # The key of a call. It must be released.
 @inline function memo_key(::Type{V}, memo::Memo, call::Call, cache) where {V}
     key = borrow_builder(memo.typed, memo.typed ? EXACT : PLAIN, outlives_process(cache))
-    is_private(memo) || add!(key, memo.prefix)
+    if !is_private(memo)
+        add!(key, memo.prefix)
+        add_captured!(key, memo.original)
+    end
     if memo.typed || !(memo.prepare isa MethodLookup)
         both!(write_named_none!, key, call.method)
     end
@@ -247,6 +254,25 @@ end
     add_each!(key, call.arguments)
     return add_keywords!(key, call.keywords)
 end
+
+# Two closures of one function that have captured other values are two functions, which must differ on a cache of the
+# caller: another run, or a memo that is garbage now, may have filled it. Captured objects that may change (arrays,
+# counters, variables that are assigned again) stay the caller's business: they are often no part of what is computed.
+# A captured function or type is a parameter of the closure's type.
+@generated function add_captured!(key, f::F) where {F}
+    constants = filter(index -> is_constant(fieldtype(F, index)), 1:fieldcount(F))
+    types = filter(parameter -> parameter isa Type, collect(F.parameters))
+    isempty(constants) && isempty(types) && return :(nothing)
+    return Expr(:block, :(begin_tuple!(key)), (:(add_parameter!(key, $type)) for type in types)...,
+                (:(add_argument!(key, getfield(f, $index))) for index in constants)..., :(end_tuple!(key)), :(nothing))
+end
+
+# Whether values of this type never change, and have no address and no function in them.
+is_constant(T) = T <: Union{String,Symbol} || isprimitivetype(T) && !(T <: Ptr) ||
+    isstructtype(T) && isconcretetype(T) && !T.mutable && !(T <: Function) && all(is_constant, fieldtypes(T))
+
+# The number of an anonymous function means nothing to other processes.
+add_parameter!(key, T) = key.shared && isempty(portable_names(T).name) || add!(key, T)
 
 value_type_name(V, cache) = type_name(V)
 value_type_name(V, ::RedisCache) = layout(V)

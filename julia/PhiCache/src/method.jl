@@ -8,11 +8,11 @@
     cause_repertoire = CachedMethod(compute_cause_repertoire; prefix="cause", repertoire=true)
     cause_repertoire(subsystem.cache, subsystem, mechanism, purview)
 
-The key is `prefix` and the arguments, without the object, so the cache must belong to one object. Arguments that
-dispatch tells apart have different keys: an `Int`, an `Int32`, a `Float64` and a `Bool` of equal value, or an enum, a
-tuple and a vector. For text, node sets, directions, `Int`, vectors of `Float64` and tuples of these the key is the same
-as in C and C++. A `repertoire` method calls `f` directly while the configuration of the cache has `cache_repertoires`
-off.
+The key is `prefix` and the arguments, without the object, so the cache must belong to one object, and each method on it
+needs a prefix of its own: methods without one, or with the same, return each other's values. Arguments that dispatch
+tells apart have different keys: an `Int`, an `Int32`, a `Float64` and a `Bool` of equal value, or an enum, a tuple and
+a vector. For text, node sets, directions, `Int`, vectors of `Float64` and tuples of these the key is the same as in C
+and C++. A `repertoire` method calls `f` directly while the configuration of the cache has `cache_repertoires` off.
 """
 struct CachedMethod{F} <: Function
     original::F
@@ -31,7 +31,7 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vara
     if method.repertoire && !cache.config.cache_repertoires
         return converted(V, method.original(object, arguments...; keywords...))
     end
-    builder = borrow_builder(false, EXACT_UNTYPED, cache isa RedisCache)
+    builder = borrow_builder(false, EXACT_UNTYPED, outlives_process(cache))
     add!(builder, method.prefix)
     add_each!(builder, arguments)
     add_keywords!(builder, values_of(keywords))

@@ -38,7 +38,7 @@ free_handle(::Type{PurviewCache}, pointer) = @c phicache_purview_cache_free(poin
 # The key is the argument list (direction, mechanism).
 function prepare_key(::PurviewCache, (direction, mechanism)::Tuple{Direction,Any})
     check_direction(direction)
-    return prepare_key((direction, NodeSet(mechanism)))
+    return make_key((direction, NodeSet(mechanism)), false)
 end
 
 # The bytes of a key, from `keys(cache)`.

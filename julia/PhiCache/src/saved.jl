@@ -42,6 +42,8 @@ file is used with the same context only, and MICE with the same subsystem and cu
 values in its context, as in `"version 1 (Julia: Float64)"`, so that it is read as that type only. A program in C or C++
 gives the whole text, which [`describe_saved`](@ref) returns. Files of such programs have no type. Save a `DictCache`
 whose values have a plain type `V`: serialized values of `DictCache{Any}` may not be read by other versions of Julia.
+To save the results of a memo, define it with [`@phicache`](@ref), with the cache and a prefix: the keys of a
+`Memo(f; cache)` in this process also have the number of the definition of `f`, which another program does not find.
 
 The file appears when it is complete. If saving fails, an older file of that name stays.
 """

@@ -7,7 +7,7 @@ function add_typed!(contents, key::KeyBuilder, value)
         key.named = nothing
         return contents(key, value)
     end
-    begin_named!(key, type_name(typeof(value)))
+    begin_named!(key, name_in(key, typeof(value)))
     contents(key, value)
     return end_named!(key)
 end
@@ -21,7 +21,7 @@ const SelfDescribing = Union{Nothing,Bool,Base.BitInteger,Float64,Float32,Float1
 @inline add_argument!(key, value::SelfDescribing) = add!(key, value)
 function add_argument!(key, value)
     is_exact(key) || return add!(key, value)
-    begin_named!(key, type_name(typeof(value)))
+    begin_named!(key, name_in(key, typeof(value)))
     key.named = typeof(value)
     add!(key, value)
     key.named = nothing
@@ -56,7 +56,6 @@ add!(key::KeyBuilder, value) = add_typed!(add_fields!, key, value)
 
 function add_fields!(key, value::T) where {T}
     isprimitivetype(T) && return add_primitive!(key, value)
-    T <: Function && check_portable(key, T)
     ismutable(value) && refuse(T, "is mutable")
     begin_tuple!(key)
     add_each_field!(key, value)
@@ -77,10 +76,6 @@ end
 add_primitive!(key, value::Ptr) = refuse(typeof(value), "is an address, which does not identify the data at it")
 add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 
-# The name of an anonymous function is a number, which another process or version may give to another function.
-check_portable(key, T) = key.shared && occursin(r"#[0-9]", String(nameof(T))) && throw(ArgumentError(
-    "an anonymous function cannot be part of a key in a cache that processes share; give the function a name"))
-
 @noinline refuse(T, why) = throw(ArgumentError(
     "a value of type $T cannot be part of a key, because it $why; pass a number, a name or a tuple that identifies it" *
     (is_own_type(T) ? ", or define PhiCache.add!(key::KeyBuilder, value::$(nameof(T)))" : "")))
@@ -100,7 +95,7 @@ add!(key::KeyBuilder, value::Char) =
 add!(key::KeyBuilder, value::Regex) =
     add_typed!((key, value) -> add!(key, (value.pattern, value.compile_options, value.match_options)), key, value)
 add!(key::KeyBuilder, value::Module) = add_typed!((key, value) -> add!(key, join(fullname(value), '.')), key, value)
-add!(key::KeyBuilder, value::Type) = add_typed!((key, value) -> add!(key, type_name(value)), key, value)
+add!(key::KeyBuilder, value::Type) = add_typed!((key, value) -> add!(key, name_in(key, value)), key, value)
 
 add!(key::KeyBuilder, value::Rational) = is_exact(key) ? add_typed!(add_fields!, key, value) : add_value!(key, value)
 add!(key::KeyBuilder, value::BigFloat) = is_exact(key) ? add_typed!(add_digits!, key, value) : add_value!(key, value)
@@ -185,6 +180,58 @@ type_name(@nospecialize(T)) = (name = get(TYPE_NAMES[], T, nothing); name === no
     TYPE_NAMES[] = names
     return name
 end
+
+# The name of a type in this key.
+function name_in(key, @nospecialize(T))
+    key.shared || return type_name(T)
+    names = portable_names(T)
+    isempty(names.name) && throw(ArgumentError(
+        "an anonymous function, or one that is defined inside another function, cannot be part of a key in a cache " *
+        "that processes share; define a function with a name at the top level of a module"))
+    # Other keys may come from a saved cache of another process, where they have just the name.
+    return key.exactness == EXACT ? names.with_fields : names.name
+end
+
+# The names of types in keys that other processes read. Replaced, never changed.
+const PortableNames = NamedTuple{(:name, :with_fields),Tuple{String,String}}
+const PORTABLE_NAMES = Ref(IdDict{Any,PortableNames}())
+
+function portable_names(@nospecialize(T))
+    names = get(PORTABLE_NAMES[], T, nothing)
+    return names === nothing ? new_portable_names(T) : names::PortableNames
+end
+
+# Empty if the name contains that of an anonymous or inner function. It ends with a number, which another process or
+# version may give to another function. (Numbers of modules do not matter.)
+@noinline function new_portable_names(@nospecialize(T))
+    name = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", spell(T)) ? "" : type_name(T)
+    names = (name=name, with_fields=join([name; map(with_fields, own_types!(Any[], T))], ' '))
+    lock(TYPE_NAMES_LOCK) do
+        known = copy(PORTABLE_NAMES[])
+        known[T] = names
+        PORTABLE_NAMES[] = known
+    end
+    return names
+end
+
+# The enums and structs that values of this type consist of, without Julia's own. The next run may have other fields
+# under their names.
+function own_types!(found, @nospecialize(T))
+    T isa UnionAll && return own_types!(found, T.body)
+    T isa Union && return (foreach(part -> own_types!(found, part), Base.uniontypes(T)); found)
+    (T isa DataType && !(T in found)) || return found
+    foreach(parameter -> own_types!(found, parameter), T.parameters)
+    is_own = !(Base.moduleroot(parentmodule(T)) in (Core, Base)) && !(T <: Function)
+    if is_own && (T <: Enum ? isconcretetype(T) : isstructtype(T))
+        push!(found, T)
+        T <: Enum || foreach(field -> own_types!(found, field), fieldtypes(T))
+    end
+    return found
+end
+
+with_fields(@nospecialize(T)) = string(nameof(T), "(", join(T <: Enum ?
+    ["$member=$(Integer(member))" for member in instances(T)] :
+    ["$field::$(spell(fieldtype(T, field)))" for field in fieldnames(T)], ", "), ")")
 
 # A type with its module and its parameters; without the module for Julia's own types.
 function spell(@nospecialize(T))

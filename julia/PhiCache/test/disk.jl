@@ -53,6 +53,64 @@ function test_disk(directory)
         @test read(julia("-e", child), String) == "[1][5, 5]"
     end
 
+    @testset "anonymous and local functions, and their types, are not part of a key" begin
+        cache = open_cache(Int, "functions in keys")
+        memo = Memo(f -> 1; cache=cache, prefix="memo@1")
+        method = CachedMethod((object, f) -> 1; prefix="method")
+        by_key(key) = get!(() -> 1, cache, key)
+        by_method(argument) = method(cache, nothing, argument)
+        number = 1
+        inner(x) = x + number
+        for f in (x -> x + 1, inner), key in (f, (f, 1), typeof(f), Val(f), [f], Dict(1 => f))
+            for request in (memo, by_key, by_method)
+                @test occursin("anonymous", message_of(() -> request(key)))
+            end
+            # The key of a cache does not name the type of elements.
+            @test occursin("anonymous", message_of(() -> memo(typeof(f)[])))
+        end
+        @test isempty(cache)
+        for key in (sin, typeof(sin), Val(sin), [sin]), request in (memo, by_key, by_method)
+            @test request(key) == 1
+        end
+        within = Module(Symbol("##test#253"))
+        @eval within struct Point
+            x::Int
+        end
+        @test by_key(Base.invokelatest(within.Point, 1)) == 1
+    end
+
+    @testset "a struct or an enum with other fields is another argument" begin
+        script(definitions) = """
+            using PhiCache; $definitions
+            struct Two; one::One; end
+            struct Tree; below::Vector{Tree}; end
+            first_of(x) = string(x)
+            memo = Memo(first_of; cache=DiskCache{String}("fields"; directory="$directory"), prefix="first@1")
+            one = One(1, 2)
+            print(map(memo, (one, Two(one), [one], (1, one), Tree([]), Color(1), [Color(1)])))
+            print(info(memo).hits)"""
+        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2"
+        after = "struct One; b::Int; a::Int; end; @enum Color red=2 green=1"
+        run_with(definitions) = read(julia("-e", script(definitions)), String)
+        @test endswith(run_with(before), "0") && endswith(run_with(before), "7")
+        output = run_with(after)
+        @test endswith(output, "1") && occursin("\"green\"", output)  # only the tree is the same
+    end
+
+    @testset "closures with other captured values are other functions" begin
+        cache = open_cache(Float64, "closures")
+        @noinline plus(shift) = Memo(x -> x + shift; cache=cache, prefix="plus@1")(1.0)
+        @noinline function local_plus(shift)
+            @phicache cache=cache prefix="local@1" f(x)::Float64 = x + shift
+            return f(1.0)
+        end
+        @noinline applied(f, x) = Memo(x -> f(x); cache=cache, prefix="applied@1")(x)
+        for shift in (1.0, 2.0)
+            @test plus(shift) == local_plus(shift) == 1.0 + shift
+        end
+        @test applied(sin, 1.0) == sin(1.0) && applied(cos, 1.0) == cos(1.0)
+    end
+
     @testset "handles of one context are one cache, with the same options" begin
         one, other = open_cache(Int, "handles"; name="disk"), open_cache(Int, "handles"; name="disk")
         started = Channel{Nothing}(1)

@@ -207,3 +207,21 @@ end
     shared.shared = true
     @test_throws ArgumentError add!(shared, x -> x + 1)
 end
+
+@testset "closures with other captured values are other functions" begin
+    cache = DictCache{Any}()
+    # A memo must be garbage before another one gets its prefix.
+    @noinline scaled(factor, name) = Memo(x -> (factor, name, x); cache=cache, prefix="scaled")(1)
+    @noinline applied(f, x) = Memo(x -> f(x); cache=cache, prefix="applied")(x)
+    @noinline converted_to(::Type{T}, x) where {T} = Memo(x -> T(x); cache=cache, prefix="converted")(x)
+    for factor in (1, 1.0, (2, "two"), 'c'), name in ("a", :a, nothing)
+        @test scaled(factor, name) === (factor, name, 1)
+    end
+    @test applied(sin, 1.0) == sin(1.0) && applied(cos, 1.0) == cos(1.0)
+    @test applied(x -> x + 1, 1.0) == 2.0 && applied(x -> x + 2, 1.0) == 3.0
+    @test converted_to(Int, 1) === 1 && converted_to(Float64, 1) === 1.0
+    # What may change is not part of the key.
+    count = Ref(0)
+    @noinline counted(calls, counts) = Memo(x -> (counts[1] += 1; calls[] += 1); cache=cache, prefix="counted")(1)
+    @test counted(count, [0]) == 1 && counted(count, [7]) == 1 && count[] == 1
+end
