@@ -48,6 +48,8 @@ mutable struct KeyBuilder
     exactness::UInt8
     # Whether other processes read this key.
     shared::Bool
+    # Whether the names of types have the fields of structs.
+    with_fields::Bool
     # Whether the elements belong to a set or a dictionary, which tell -0.0 from 0.0.
     signed::Bool
     # Whether a keyword has no value yet.
@@ -68,7 +70,7 @@ mutable struct KeyBuilder
     twin::Union{Nothing,KeyBuilder}
 
     KeyBuilder(twin::Union{Nothing,KeyBuilder}) =
-        reset!(new(Vector{UInt8}(undef, 256), 1, false, true, PLAIN, false, false, false, nothing, 0,
+        reset!(new(Vector{UInt8}(undef, 256), 1, false, true, PLAIN, false, false, false, false, nothing, 0,
                    Vector{Open}(undef, DEEPEST_NESTING), Int[], Keyword[], UInt8[], "", twin), false, PLAIN, false)
 end
 
@@ -83,7 +85,7 @@ end
 @inline function reset!(key::KeyBuilder, typed, exactness, shared)
     key.plain || clean!(key)
     key.typed, key.exactness, key.shared, key.signed = typed, exactness, shared, false
-    key.named = nothing
+    key.named, key.with_fields = nothing, false
     @inbounds key.bytes[1] = typed ? TYPED_KEY : UNTYPED_KEY
     key.len = 1
     return key

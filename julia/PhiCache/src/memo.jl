@@ -239,6 +239,7 @@ end
 # The key of a call. It must be released.
 @inline function memo_key(::Type{V}, memo::Memo, call::Call, cache) where {V}
     key = borrow_builder(memo.typed, memo.typed ? EXACT : PLAIN, outlives_process(cache))
+    key.with_fields = memo.typed && has_fields_in_keys(cache)
     if !is_private(memo)
         add!(key, memo.prefix)
         add_captured!(key, memo.original)

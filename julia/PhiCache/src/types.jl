@@ -188,8 +188,7 @@ function name_in(key, @nospecialize(T))
     isempty(names.name) && throw(ArgumentError(
         "an anonymous function, or one that is defined inside another function, cannot be part of a key in a cache " *
         "that processes share; define a function with a name at the top level of a module"))
-    # Other keys may come from a saved cache of another process, where they have just the name.
-    return key.exactness == EXACT ? names.with_fields : names.name
+    return key.with_fields ? names.with_fields : names.name
 end
 
 # The names of types in keys that other processes read. Replaced, never changed.

@@ -1,5 +1,10 @@
 # Saved caches, in a new directory.
 
+struct Corner
+    x::Int
+    y::Int
+end
+
 mktempdir() do directory
     file = joinpath(directory, "values.phi")
 
@@ -41,6 +46,20 @@ mktempdir() do directory
         @test sort([sum(value) for (key, value) in cache]) == [0.0, 1.0]
         @test status_of(() -> save_cache(cache, file, "version 1")) == PhiCache.ERROR_UNSUPPORTED
         close(cache)
+    end
+
+    @testset "a memo reads its results in place" begin
+        stored = DictCache{Float64}()
+        let
+            @phicache cache=stored prefix="extent@1" extent(corner::Corner)::Float64 = corner.x + corner.y
+            @test extent(Corner(1, 2)) == 3 && save_cache(stored, file, "extents") == 1
+        end
+        saved = DiskCache{Float64}("extents"; file=file)
+        let
+            @phicache cache=saved prefix="extent@1" extent(corner::Corner)::Float64 = error("it is not found")
+            @test extent(Corner(1, 2)) == 3
+        end
+        close(saved)
     end
 
     @testset "MICE belong to their subsystem" begin
