@@ -327,7 +327,9 @@ impl Config {
             (true, false) => Ok(Tier::Redis),
             (false, true) => Ok(Tier::Disk),
             (true, true) => Err(Error::Configuration(
-                "MICE are to be in Redis and in a directory; disable redis_cache, or set no disk_directory".into(),
+                "MICE are to be in Redis and in a directory; disable redis_cache (PHICACHE_REDIS_CACHE), or set no \
+                 disk_directory (PHICACHE_DISK_DIRECTORY)"
+                    .into(),
             )),
         }
     }
