@@ -143,8 +143,11 @@ function test_redis(server)
         elsewhere = MICECache{Float64}(system; config=config)
         @test elsewhere[keys[2]] == damaged && stats(elsewhere).damaged == 0
         in_process = MICECache{Float64}(system; kind=:dict)
-        @test status_of(() -> MICECache{Float64}(system; parent=in_process, config=config)) ==
-              PhiCache.ERROR_INVALID_ARGUMENT
+        here = Mice(CAUSE, 1, 2, 0.5, 3.0)
+        @test set!(in_process, "here", here) == PhiCache.OK
+        # A child is where its parent is.
+        @test MICECache{Float64}(system; parent=in_process, config=config)["here"] == here
+        @test !haskey(elsewhere, "here")
         empty!(parent)
     end
 
