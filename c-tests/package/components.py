@@ -18,7 +18,7 @@ WORDS = {
     "licenses of phicache": r"LICENSE",
     "of the crates in it": r"third-party-licenses\.txt",
     "the read-me, the change log and all pages with their pictures": r".*\.(md|svg)",
-    "the examples": r".*\.(c|cpp|hpp|jl|sh|json)|CMakeLists\.txt",
+    "the examples": r".*\.(c|cpp|hpp|jl|py|sh|json)|CMakeLists\.txt",
     "the Julia package": r".*\.(jl|toml)|README\.md",
     "a link to the library of the same prefix": r"libphicache\.so",
     "the debug symbols": r"libphicache\.so\..*\.debug",
