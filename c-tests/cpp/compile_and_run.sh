@@ -29,7 +29,7 @@ run)
 refuse)
     unit="$TESTS/cpp/$1"
     # clang repeats the source line of each note.
-    most=$("$CXX" --version | grep -q clang && echo 30 || echo 10)
+    most=$("$CXX" --version | grep -q clang && echo 36 || echo 10)
     cases=$(sed -n 's/^#elif CASE == \([0-9]*\) .*/\1/p' "$unit")
     test -n "$cases"
     compile $2 -Wold-style-cast -Wsign-conversion -DCASE=0 -fsyntax-only "$unit"

@@ -20,7 +20,7 @@ STANDARD_HEADERS = {"array", "chrono", "cstdarg", "cstddef", "cstdint", "cstdio"
                     "exception", "initializer_list", "limits", "new", "optional", "stdexcept", "string",
                     "string_view", "tuple", "type_traits", "utility", "vector"}
 # A quarter more than there are: other versions of the standard library count differently.
-INSTANTIATIONS = {"gcc": 3_600, "clang": 560}
+INSTANTIATIONS = {"gcc": 3_600, "clang": 700}
 OWN_LINES = 5_400
 FORWARD_LINES = 1_200
 

@@ -300,9 +300,9 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
 #elif CASE == 105  // It has a default constructor
     (void)cache.memoize<std::vector<apart::without_default>>(
         "key", [] { return std::vector<apart::without_default>(1, apart::without_default(1)); });
-#elif CASE == 106  // explicit constructor
+#elif CASE == 106  // initializer list
     (void)cache.memoize<double>({"iron", 2}, [] { return 0.5; });
-#elif CASE == 107  // explicit constructor
+#elif CASE == 107  // initializer list
     (void)cache.get({"iron", sizeof number});
 #elif CASE == 108  // use_a_span_of_elements
     const std::vector<double> numbers(3);
