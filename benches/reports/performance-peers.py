@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -207,21 +208,29 @@ def sizes_table(figures):
 
 
 def machine(figures, facts):
-    def first_line(*command):
+    def first_line(*command, field=""):
         try:
-            return subprocess.run(command, capture_output=True, text=True).stdout.split("\n")[0]
+            lines = subprocess.run(command, capture_output=True, text=True).stdout.split("\n")
         except OSError:
             return ""
-    packages = [first_line("dpkg-query", "-W", "-f", "${Package} ${Version}", package) for package in PACKAGES]
+        return next((line.removeprefix(field) for line in lines if line.startswith(field)), "")
+
+    def package(name):
+        """A package with the version that is installed, or else that of the archive, which find_peers.py unpacks."""
+        version = (first_line("dpkg-query", "-W", "-f", "${Version}", name)
+                   or first_line("apt-cache", "show", "--no-all-versions", name, field="Version: "))
+        return f"{name} {version}" if version else ""
+    packages = [package(name) for name in PACKAGES]
     lock = LOCK.read_text(encoding="utf-8")
     crates = []
     for crate in CRATES:
         versions = re.findall(rf'name = "{crate}"\nversion = "([0-9.]+)"', lock)
         crates.append(f"{crate} {' and '.join(versions)}")
     boost = f", Boost {facts['boost'].replace('_', '.')}" if facts["boost"] else "; Boost left out"
-    return (f"phicache {facts['phicache']}; {facts['cpu']}, {facts['cores']} cores; {facts['compiler']}, "
-            f"{first_line('rustc', '--version')}. {', '.join(filter(None, packages))}{boost}; {', '.join(crates)}. "
-            f"The large table has {figures.large:,} entries.")
+    return textwrap.fill(
+        f"phicache {facts['phicache']}; {facts['cpu']}, {facts['cores']} cores; {facts['compiler']}, "
+        f"{first_line('rustc', '--version')}. {', '.join(filter(None, packages))}{boost}; {', '.join(crates)}. "
+        f"The large table has {figures.large:,} entries.", 118, break_on_hyphens=False)
 
 
 # The README's table --------------------------------------------------------------------------------------------------------
