@@ -105,7 +105,7 @@ template <class T>
 constexpr bool is_key_element() noexcept;
 template <class T>
 struct is_element : std::bool_constant<is_key_element<std::decay_t<T>>()> {};
-/// The alternatives of a std::variant, of which those without content, such as std::monostate, are none.
+/// The alternatives of a std::variant. An alternative without members, such as std::monostate, is encoded as none.
 template <class T>
 struct is_alternative : std::bool_constant<std::is_empty_v<T> || is_key_element<T>()> {};
 template <class T>
@@ -187,7 +187,7 @@ public:
     /// - contiguous doubles such as std::vector<double>: an array of doubles;
     /// - std::set, std::unordered_set: a set; std::unordered_map: a set of pairs;
     /// - std::tuple, std::pair, std::map, std::bitset, any other range: a tuple. Sets and tuples nest to any depth;
-    /// - std::variant: a tuple of its index and its alternative, which is none if it is empty, as std::monostate;
+    /// - std::variant: a tuple of its index and its alternative; std::monostate is encoded as none;
     /// - std::complex, and a std::chrono::duration of whole nanoseconds, …, seconds, …, weeks: those of Julia. The same
     ///   time in different units is a different key;
     /// - an enum: its number. To keep it apart from numbers and other enums, give it an `add_to_key` that calls

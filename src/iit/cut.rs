@@ -84,7 +84,7 @@ impl Cut {
             {
                 if part.meets(*others) {
                     return Err(Error::invalid(format!(
-                        "the {what} {:#x} of a part has nodes of another part's; expected parts that share none",
+                        "the {what} {:#x} of one part overlaps that of another part; expected disjoint parts",
                         part.0
                     )));
                 }

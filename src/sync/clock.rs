@@ -64,7 +64,7 @@ mod counter {
     /// Nanoseconds since some moment before the process began, for durations: see above.
     #[inline(always)]
     pub fn stopwatch_ns() -> u64 {
-        // Pairs with the Release of `compare`: whoever sees the rate sees the offset.
+        // Pairs with the Release store in `note`: a thread that reads the rate also reads the offset.
         match RATE.load(Ordering::Acquire) {
             NEW..=OTHER => compare(),
             rate => converted(ticks(), rate).wrapping_add(OFFSET.load(Ordering::Relaxed)),

@@ -139,8 +139,8 @@ impl Arena {
         closed == 0 || closed + size as u64 <= self.account.bytes() / PART_OF_MAX
     }
 
-    /// The oldest chunk, without those whose entries are pinned: a few of them are the youngest now. Only for the table's
-    /// writer.
+    /// The oldest chunk that does not seem pinned. Those that it skips become the youngest, a few at most in one call.
+    /// Only for the table's writer.
     pub(super) fn oldest(&self) -> Option<Oldest> {
         const PASSED: usize = 64;
         let mut chunks = self.chunks.lock();

@@ -249,7 +249,7 @@ fn size(bytes: u64, name: &'static str) -> Result<Option<u64>> {
     }
 }
 
-/// A time of the options; 0 is none.
+/// A time in the options; 0 means that it is not set.
 fn time(milliseconds: u64, name: &'static str) -> Result<Option<Duration>> {
     if milliseconds <= LONGEST_MS {
         return Ok((milliseconds > 0).then(|| Duration::from_millis(milliseconds)));
