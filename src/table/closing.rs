@@ -102,8 +102,8 @@ impl Chunks {
 }
 
 impl Chunk {
-    /// Whether most of its first entries have counted pins, or it has nothing but pinned blocks. To evict pinned entries
-    /// would not free their memory. The others are found one by one ([`Arena::next_fitting`]).
+    /// Whether most of its first entries have counted pins, or it has nothing but pinned blocks. To evict pinned
+    /// entries would not free their memory. The others are found one by one ([`Arena::next_fitting`]).
     ///
     /// # Safety
     /// The chunk is in a list of the arena, which the caller has locked. Only the table's writer calls this.
