@@ -5,7 +5,8 @@ GROUP is one of
 
     test      whether the library works here: the tests of Rust, C and C++ (one standard each), Julia and the examples
     check     all other checks: lints, other standards and compilers, the package and its consumers, sanitizers, the
-              model checkers, the fuzz targets, PyPhi beside the library; nothing of test runs again
+              model checkers, the fuzz targets, PyPhi beside the library, two quick benchmarks; nothing of test runs
+              again
     lint      everything compiles, and what the lints say of it: the part of check that needs no run
     sanitize  the long form of the sanitizers
     memcheck  the C and C++ tests under valgrind
@@ -240,6 +241,12 @@ def fuzz_checks(build, jobs, tools):
         yield check(as_one, sys.executable, "-B", "make/fuzz.py", build, "4", name)
 
 
+def bench_checks(build, jobs, tools):
+    """Whether benchmarks still run that nothing else builds."""
+    for name in "bench-eviction", "bench-memory":
+        yield check(as_one, "make", name, "QUICK=1", f"BUILD={build}", f"JOBS={jobs}")
+
+
 def paper_checks(build, jobs, tools):
     """Checks that read files other than code: dependencies, pages, the API reference."""
     yield check(as_one, sys.executable, "-B", "make/check_dependencies.py")
@@ -350,7 +357,8 @@ def memcheck_checks(build, jobs, tools):
 
 
 GROUPS = {"test": (rust_tests, c_tests), "lint": (lints, paper_checks),
-          "check": (lints, paper_checks, rust_checks, c_checks, dist_checks, truth_checks, fuzz_checks),
+          "check": (lints, paper_checks, rust_checks, c_checks, dist_checks, truth_checks, fuzz_checks,
+                    bench_checks),
           "sanitize": (sanitizer_checks,), "memcheck": (memcheck_checks,)}
 
 

@@ -47,12 +47,14 @@ const MOST_CREDITS: u32 = 7;
 
 type Make = fn(&Work, &Overheads, f64) -> Box<dyn Policy>;
 
-const POLICIES: [(&str, Make); 10] = [
+const POLICIES: [(&str, Make); 12] = [
     (report::PHICACHE, |work, _, limit| Box::new(Phicache::new(limit, &work.entries))),
     (report::MODEL, |work, _, limit| Box::new(Chunks::new(MOST_CREDITS, limit, work.entries.len()))),
     ("CLOCK over chunks", |work, _, limit| Box::new(Chunks::new(0, limit, work.entries.len()))),
     (report::CLOCK, |work, _, limit| simple(Kind::Clock, work, limit)),
     (report::LRU, |work, _, limit| simple(Kind::Lru, work, limit)),
+    (report::CLOCK_IN_ROOM, |work, _, limit| in_its_room(Kind::Clock, work, limit)),
+    (report::LRU_IN_ROOM, |work, _, limit| in_its_room(Kind::Lru, work, limit)),
     ("FIFO", |work, _, limit| simple(Kind::Fifo, work, limit)),
     ("GreedyDual, 16 samples", |work, _, limit| Box::new(GreedyDual::new(limit, work.entries.len()))),
     (report::MOKA, |_, overheads, limit| Box::new(Moka::new(limit, overheads.moka))),
@@ -64,7 +66,12 @@ const POLICIES: [(&str, Make); 10] = [
 ];
 
 fn simple(kind: Kind, work: &Work, limit: f64) -> Box<dyn Policy> {
-    Box::new(Simple::new(kind, limit, work.entries.len()))
+    Box::new(Simple::new(kind, limit, size::TABLE_SHARE, work.entries.len()))
+}
+
+/// A policy with as many bytes for blocks as phicache has at this limit, the rest of its memory left out.
+fn in_its_room(kind: Kind, work: &Work, limit: f64) -> Box<dyn Policy> {
+    Box::new(Simple::new(kind, replay::room(work, limit), 0.0, work.entries.len()))
 }
 
 /// The mean loss in these works, which differ only in costs, at each limit.

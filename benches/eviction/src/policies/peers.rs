@@ -29,7 +29,7 @@ impl Overheads {
         let entries: Vec<&Entry> = work.entries.iter().cycle().take(MEASURED).collect();
         let contents: u64 = entries.iter().map(|entry| entry.contents() as u64).sum();
         let weight = |key: &Key, value: &Value| (key.len() + value.len()) as u32;
-        let phicache = Phicache::new(u64::MAX as f64, &[]);
+        let phicache = Phicache::new((1u64 << 40) as f64, &[]);
         let moka = moka::sync::Cache::builder().max_capacity(contents).weigher(weight);
         let moka = moka.build_with_hasher(Hasher::default());
         let quick_cache = quick_cache(MEASURED, contents, move |key: &Key, value: &Value| weight(key, value).into());

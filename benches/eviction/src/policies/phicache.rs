@@ -61,12 +61,21 @@ impl Phicache {
 
     /// The bytes that the cache takes, by its own account: its chunks are not in the heap.
     pub fn bytes(&self) -> u64 {
+        self.stats().bytes
+    }
+
+    /// The bytes of the blocks of its entries.
+    pub fn live_bytes(&self) -> u64 {
+        self.stats().live_bytes
+    }
+
+    fn stats(&self) -> phicache_stats {
         // SAFETY: the structure is zeroed and has its size; the cache is alive.
         unsafe {
             let mut stats: phicache_stats = zeroed();
             stats.struct_size = size_of::<phicache_stats>();
             assert_eq!(phicache_cache_stats(self.any, &mut stats), PHICACHE_OK);
-            stats.bytes
+            stats
         }
     }
 

@@ -20,6 +20,8 @@ pub enum Kind {
 pub struct Simple {
     kind: Kind,
     limit: f64,
+    /// What an entry takes beside its block.
+    beside: f64,
     bytes: f64,
     queue: VecDeque<(Id, u64)>,
     /// By id: its bytes, the number of its place in the queue (a place with another number is void), and its bit.
@@ -34,9 +36,9 @@ struct Resident {
 }
 
 impl Simple {
-    pub fn new(kind: Kind, limit: f64, entries: usize) -> Self {
+    pub fn new(kind: Kind, limit: f64, beside: f64, entries: usize) -> Self {
         let resident = (0..entries).map(|_| None).collect();
-        Simple { kind, limit, bytes: 0.0, queue: VecDeque::new(), resident, places: 0 }
+        Simple { kind, limit, beside, bytes: 0.0, queue: VecDeque::new(), resident, places: 0 }
     }
 
     fn enqueue(&mut self, id: Id) -> u64 {
@@ -72,7 +74,7 @@ impl Policy for Simple {
     }
 
     fn set(&mut self, id: Id, entry: &Entry) {
-        let bytes = entry.bytes();
+        let bytes = entry.block as f64 + self.beside;
         if bytes > self.limit || (self.kind == Kind::Refuse && self.bytes + bytes > self.limit) {
             return;
         }
