@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use super::any::Cache;
 use super::computed::{Begin, Flight, Wait};
-use super::local::Beyond;
 use super::memoize::{Pending, Subject};
-use super::value::{Cost, Origin, Refusal, Value, Waited};
+use super::value::{Beyond, Cost, Origin, Refusal, Value, Waited};
 use crate::epoch::{with_attached, without_fork};
 use crate::error::{Error, Result};
 use crate::flight::Owner;

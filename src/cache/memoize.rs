@@ -5,8 +5,7 @@
 
 use super::any::Cache;
 use super::computed::{Begin, Flight, Wait};
-use super::local::Beyond;
-use super::value::{Cost, Origin, Refusal, Value};
+use super::value::{Beyond, Cost, Origin, Refusal, Value};
 use crate::error::{Error, Result};
 use crate::flight::Owner;
 use crate::memory::limit;

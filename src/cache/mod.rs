@@ -15,7 +15,10 @@
 //! | `purview.rs` | lists of potential purviews, by direction and mechanism |
 //! | `mice.rs` | MICE (maximally irreducible causes and effects), which cut subsystems inherit |
 //! | `lineage.rs` | which MICE a cut subsystem inherits from its ancestors |
-//! | `local.rs` | the mechanism of all in-process caches: look up, store, compute once, count |
+//! | `local.rs` | what all in-process caches consist of |
+//! | `local/lookups.rs` | lookups, and their fast path |
+//! | `local/stores.rs` | stores: whether, on which terms, and what became of them |
+//! | `local/computations.rs` | who computes a missing value, and how that ends |
 //! | `policy.rs` | the trait of what differs between cache types |
 //! | `counters.rs` | hits, misses, stores and the other counts of a cache |
 //! | `computed.rs` | the result of a computation, an entry, and single flight for it |

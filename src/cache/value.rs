@@ -156,3 +156,21 @@ pub(super) fn copy(value: &[u8], buffer: &mut [u8]) -> Result<usize> {
     room.copy_from_slice(value);
     Ok(value.len())
 }
+
+/// A lookup of a memoized function that is more than a hit.
+pub enum Beyond {
+    /// There is no value.
+    Missed,
+    /// A hit in verified mode.
+    Unverified(Value),
+}
+
+impl Beyond {
+    /// The value of a hit.
+    pub fn hit(self) -> Option<Value> {
+        match self {
+            Beyond::Missed => None,
+            Beyond::Unverified(value) => Some(value),
+        }
+    }
+}

@@ -2,8 +2,7 @@
 
 use super::backing::Backing;
 use super::cache::SharedCache;
-use crate::cache::local::Beyond;
-use crate::cache::value::{Value, copy};
+use crate::cache::value::{Beyond, Value, copy};
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
 use crate::table::Hashed;
