@@ -122,11 +122,12 @@ fn waits(kind: &str, verb: &str) -> String {
         "dict_cache" | "purview_cache" => "",
         "redis_cache" => "the server",
         "disk_cache" => "the file system",
-        _ => "the server or the file system, if the\n/// values are there",
+        _ => "the server or the file system, if the values are there",
     };
     match (verb, place) {
         ("memoize", "") => "\n///\n/// May wait for another thread that computes the value.".into(),
         ("memoize", place) => {
+            let place = place.replace("if the ", "if the\n/// ");
             format!("\n///\n/// May wait for another thread or process that computes the value, and for {place}.")
         }
         (_, "") => String::new(),

@@ -1554,8 +1554,7 @@ phicache_status phicache_cache_set_with_cost(phicache_cache *cache,
 /**
  * Looks a key up. Counts a hit or a miss.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache  Any cache.
  * @param key    The key.
@@ -1567,8 +1566,7 @@ phicache_status phicache_cache_get(phicache_cache *cache, phicache_bytes key, ph
 /**
  * Looks a key up, and copies its value. Counts a hit or a miss, but nothing if the buffer is too small.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache     Any cache.
  * @param key       The key.
@@ -1586,8 +1584,7 @@ phicache_status phicache_cache_get_into(phicache_cache *cache,
 /**
  * Tells whether a key has a value. Counts nothing. Note that OK, which means yes, is 0.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache  Any cache.
  * @param key    The key.
@@ -1598,8 +1595,7 @@ phicache_status phicache_cache_contains(phicache_cache *cache, phicache_bytes ke
 /**
  * Stores a copy of a value, and replaces the value that the key had. An empty value is a value.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache  Any cache.
  * @param key    The key.
@@ -1638,8 +1634,7 @@ phicache_status phicache_cache_memoize(phicache_cache *cache,
 /**
  * Removes a value. If it is pinned, it stays valid until it is released.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache  Any cache.
  * @param key    The key.
@@ -1650,8 +1645,7 @@ phicache_status phicache_cache_remove(phicache_cache *cache, phicache_bytes key)
 /**
  * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache  Any cache.
  */
@@ -1660,8 +1654,7 @@ phicache_status phicache_cache_clear(phicache_cache *cache);
 /**
  * Gets the number of values.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache     Any cache.
  * @param out_size  The number.
@@ -1671,8 +1664,7 @@ phicache_status phicache_cache_size(phicache_cache *cache, uint64_t *out_size);
 /**
  * Gets hits, misses and size.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache  Any cache.
  * @param out    The figures.
@@ -1682,8 +1674,7 @@ phicache_status phicache_cache_info(phicache_cache *cache, phicache_info *out);
 /**
  * Gets all statistics.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache  Any cache.
  * @param out    The statistics. Set `struct_size` first.
@@ -3798,8 +3789,7 @@ phicache_status phicache_mice_cache_remove(phicache_mice_cache *cache, phicache_
 /**
  * Removes all values, and sets all counts to zero. Pinned values stay valid until they are released.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache  The cache.
  */
@@ -3808,8 +3798,7 @@ phicache_status phicache_mice_cache_clear(phicache_mice_cache *cache);
 /**
  * Gets the number of values.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache     The cache.
  * @param out_size  The number.
@@ -3819,8 +3808,7 @@ phicache_status phicache_mice_cache_size(phicache_mice_cache *cache, uint64_t *o
 /**
  * Gets hits, misses and size.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache  The cache.
  * @param out    The figures.
@@ -3830,8 +3818,7 @@ phicache_status phicache_mice_cache_info(phicache_mice_cache *cache, phicache_in
 /**
  * Gets all statistics.
  *
- * May wait for the server or the file system, if the
- * values are there.
+ * May wait for the server or the file system, if the values are there.
  *
  * @param cache  The cache.
  * @param out    The statistics. Set `struct_size` first.

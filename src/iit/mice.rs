@@ -63,14 +63,18 @@ impl<'p> Mice<'p> {
     /// reject it.
     pub fn check_answers(&self, key: &[u8]) -> Result<()> {
         self.check()?;
-        match self.answers(key) {
-            true => Ok(()),
-            false => Err(Error::invalid(format!(
-                "the MICE (direction {}, mechanism {:#x}, purview {:#x}) contradicts its standard key, which asks \
-                 for another; use the key of this MICE",
-                self.direction as u8, self.mechanism.0, self.purview.0
-            ))),
-        }
+        let Some(asked) = MiceQuestion::read(key).filter(|_| !self.answers(key)) else { return Ok(()) };
+        let candidates = match asked.purviews() {
+            Some(_) if asked.direction == self.direction as u8 && asked.mechanism == self.mechanism.0 => {
+                ", and its purview is not a candidate of the key"
+            }
+            _ => "",
+        };
+        Err(Error::invalid(format!(
+            "the MICE (direction {}, mechanism {:#x}, purview {:#x}) contradicts its standard key, which asks for \
+             direction {}, mechanism {:#x}{candidates}; use the key of this MICE",
+            self.direction as u8, self.mechanism.0, self.purview.0, asked.direction, asked.mechanism
+        )))
     }
 
     /// The length of the record.
