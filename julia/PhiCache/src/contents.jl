@@ -18,8 +18,9 @@ const EMPTY_ITEM = CDiskItem(sizeof(CDiskItem), NO_BYTES, ntuple(_ -> 0x00, 256)
 """
     disk_list(config=default_config(); verify=false) -> Vector of (fingerprint, role, segments, writers, bytes, records,
                                                                    damaged, context)
+    disk_list(directory; verify=false)
 
-What is in the directory of a configuration: one item for each identity and role, ordered by them. With `verify` every
+What is in a directory, or in that of a configuration: one item for each identity and role, ordered by them. With `verify` every
 record and value is read, and the damaged ones are counted. `context` is that of a `DiskCache(context)`, and empty for other
 identities.
 """
@@ -41,14 +42,18 @@ function disk_list(config::AnyConfig=default_config(); verify::Bool=false)
              context=text_of(item.context))
             for item in items[1:count[]]]
 end
+disk_list(directory::AbstractString; options...) = disk_list(Config(disk_directory=directory); options...)
 
 """
     disk_remove(fingerprint, config=default_config())
+    disk_remove(fingerprint, directory)
 
-Removes all values of an identity, of all roles, from the directory of a configuration. Processes that use it go on, and
-find nothing.
+Removes all values of an identity, of all roles, from a directory, or from that of a configuration. Processes that use
+it go on, and find nothing.
 """
 function disk_remove(fingerprint::Fingerprint, config::AnyConfig=default_config())
     check(@c phicache_disk_remove(config::Ptr{Cvoid}, Ref(fingerprint)::Ptr{Fingerprint})::Int32)
     return nothing
 end
+disk_remove(fingerprint::Fingerprint, directory::AbstractString) =
+    disk_remove(fingerprint, Config(disk_directory=directory))

@@ -48,7 +48,8 @@ function check(code::Int32)
 end
 
 @noinline function throw_error(code)
-    message = unsafe_string(@c phicache_last_error()::Cstring)
+    # Without the name of the C function, which nobody has called.
+    message = replace(unsafe_string(@c phicache_last_error()::Cstring), r"^phicache_[a-z0-9_]+: " => "")
     # The library shows sets of nodes as masks.
     occursin(r"\b0x[0-9a-f]+", message) && (message *= " (bit 0 of a mask is Julia's node 1)")
     throw(PhiCacheError(Status(code), message))

@@ -183,6 +183,7 @@ function test_disk(directory)
     @testset "a directory is listed, and an identity removed" begin
         config = Config(disk_directory=joinpath(directory, "list"))
         @test status_of(() -> disk_list(config)) == PhiCache.ERROR_STORAGE  # it does not exist
+        @test !occursin("phicache_", message_of(() -> DiskCache{Int}("x"; directory="here/below")))
         cache = DiskCache{Int}(small_identity(), "role"; config=config)
         same = DiskCache{Int}(small_identity(), "role"; config=config)
         @test isempty(disk_list(config))
@@ -196,7 +197,8 @@ function test_disk(directory)
         DiskCache{Int}("entropy, version 1"; directory=joinpath(directory, "list"))["k"] = 1
         @test any(item -> item.context == "entropy, version 1" && item.role == "values", disk_list(config))
         disk_remove(first(item.fingerprint for item in disk_list(config) if item.role == "values"), config)
-        disk_remove(small_identity(), config)
+        @test disk_list(joinpath(directory, "list")) == disk_list(config)
+        disk_remove(small_identity(), joinpath(directory, "list"))
         @test isempty(disk_list(config))
         @test status_of(() -> disk_health(DictCache())) == PhiCache.ERROR_INVALID_HANDLE
     end

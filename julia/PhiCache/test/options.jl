@@ -62,6 +62,7 @@ end
         (() -> MICECache(), "expected MICECache{P}(subsystem"),
         (() -> MICECache(DictCache()), "expected MICECache{P}(subsystem"),
         (() -> Memo(), "expected Memo(f; options...)"),
+        (() -> Memo(3), "3, of type Int64, cannot be called; expected a function"),
         (() -> CachedMethod(), "expected CachedMethod(f; options...)"),
         (() -> Config("x"), "expected Config(; settings...)"),
         (() -> Mice(1, 2), "expected Mice(direction"), (() -> NodeSet("a"), "the node is 'a', of type Char"),
