@@ -111,6 +111,10 @@ soak-redis: configure
 	    PHICACHE_REDIS_SERVER="$$server" $(PYTHON) -B c-tests/soak/soak.py $(BUILD)/c-tests/soak_worker \
 	    --seconds $(SECONDS) $(SEED:%=--seed %)
 
+soak-memory: configure
+	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target soak_memory -j $(JOBS)
+	$(BUILD)/c-tests/soak_memory --seconds $(SECONDS) --scale $(SCALE) $(SEED:%=--seed %)
+
 soak-disk: toolchain
 	PHICACHE_DISK_SECONDS=$(SECONDS) $(SEED:%=SEED=%) $(CARGO) test --release --test disk_processes \
 	    killed_processes -- --nocapture

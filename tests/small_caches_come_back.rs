@@ -1,5 +1,10 @@
 //! The memory of many small caches that were freed is of use to others. It is the only test of its program, because the
 //! limit is that of the process.
+//!
+//! Chunks of small caches are glibc's, and `malloc_trim` returns all free memory of its main arena, but not the end of a
+//! thread's arena. How much that is depends on addresses, so the test runs again in a process with one arena.
+
+use std::process::Command;
 
 use phicache::cache::{Cache, DictCache, OnFull, Options};
 use phicache::config::Config;
@@ -9,6 +14,13 @@ const ROOM: u64 = 48 << 20;
 
 #[test]
 fn at_the_limit_of_the_process_the_memory_of_freed_small_caches_is_used_again() {
+    const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
+    if std::env::var(ONE_ARENA.0).as_deref() != Ok(ONE_ARENA.1) {
+        let this = std::env::current_exe().unwrap();
+        let again = Command::new(this).env(ONE_ARENA.0, ONE_ARENA.1).output().unwrap();
+        assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stdout));
+        return;
+    }
     let before = limit::usage();
     let config = Config::new().unwrap();
     config.set_maximum_memory((before.resident + ROOM) as f64 * 100.0 / before.limit as f64).unwrap();
@@ -29,6 +41,6 @@ fn at_the_limit_of_the_process_the_memory_of_freed_small_caches_is_used_again() 
         }
         drop(caches);
         let stored = fill(&cache(), 60_000);
-        assert!(stored * 1000 > ROOM / 2, "{stored} after {small} in round {round}");
+        assert!(stored * 1000 > ROOM / 4 * 3, "{stored} after {small} in round {round}");
     }
 }
