@@ -448,6 +448,49 @@ void a_callback_is_a_copy_of_a_function_or_none() {
     CHECK(!second);
 }
 
+/// A contiguous container of the program's own, without a constructor from two iterators.
+class samples {
+public:
+    using value_type = double;
+    const double* data() const { return elements_.data(); }
+    std::size_t size() const { return elements_.size(); }
+    const double* begin() const { return data(); }
+    const double* end() const { return data() + size(); }
+    void clear() { elements_.clear(); }
+    const double* insert(const double*, double element) {
+        elements_.push_back(element);
+        return end() - 1;
+    }
+
+private:
+    std::vector<double> elements_;
+};
+struct path : std::vector<double> {
+    using vector::vector;
+};
+
+/// Also where the elements take as many bytes as the object itself.
+template <class T>
+void check_own_container() {
+    const phicache::dict_cache cache;
+    for (std::size_t count : {std::size_t(0), std::size_t(1), sizeof(T) / sizeof(double), std::size_t(100)}) {
+        const auto compute = [count] {
+            T made;
+            for (std::size_t at = 0; at < count; ++at) made.insert(made.end(), double(at) + 0.5);
+            return made;
+        };
+        for (int again = 0; again < 2; ++again) {
+            const T found = cache.memoize<T>(std::to_string(count), compute);
+            CHECK_UINT(found.size(), count);
+            CHECK(count == 0 || found.data()[count - 1] == double(count) - 0.5);
+        }
+    }
+}
+void a_contiguous_container_that_is_not_std_vector_is_read_back() {
+    check_own_container<samples>();
+    check_own_container<path>();
+}
+
 /// Every operation of a cache is for any number of threads, so a constant cache has it.
 void a_constant_cache_memoizes_and_stores() {
     const phicache::dict_cache cache;
@@ -485,5 +528,6 @@ int main() {
     RUN(a_verified_hit_returns_the_kept_value_unless_it_differs);
     RUN(a_callback_is_a_copy_of_a_function_or_none);
     RUN(a_constant_cache_memoizes_and_stores);
+    RUN(a_contiguous_container_that_is_not_std_vector_is_read_back);
     return check_report();
 }

@@ -119,13 +119,23 @@ inline constexpr bool is_gathered = has_several_parts<remove_cvref<T>>();
 template <class T>
 T copy_elements(const void* from, std::size_t count) {
     using E = typename T::value_type;
-    if (alignof(E) == 1 || reinterpret_cast<std::uintptr_t>(from) % alignof(E) == 0) {
-        const E* first = static_cast<const E*>(from);
-        return T(first, first + count);
+    if constexpr (!std::is_constructible_v<T, const E*, const E*>) {
+        T elements;
+        for (std::size_t at = 0; at < count; ++at) {
+            E element;
+            std::memcpy(__builtin_addressof(element), static_cast<const char*>(from) + at * sizeof(E), sizeof(E));
+            elements.insert(elements.end(), element);
+        }
+        return elements;
+    } else {
+        if (alignof(E) == 1 || reinterpret_cast<std::uintptr_t>(from) % alignof(E) == 0) {
+            const E* first = static_cast<const E*>(from);
+            return T(first, first + count);
+        }
+        T elements(count, E());
+        std::memcpy(elements.data(), from, count * sizeof(E));
+        return elements;
     }
-    T elements(count, E());
-    std::memcpy(elements.data(), from, count * sizeof(E));
-    return elements;
 }
 
 }  // namespace detail
@@ -367,7 +377,7 @@ struct reader<T, std::enable_if_t<is_gathered<T>>> {
         return in.is_complete();
     }
 };
-/// Vectors and strings: the number of elements follows from the number of bytes.
+/// Vectors, strings and containers like them: the number of elements follows from the number of bytes.
 template <class T>
 struct sequence_reader {
     using E = typename T::value_type;
@@ -378,13 +388,10 @@ struct sequence_reader {
         return fits(stored);
     }
 };
-template <class E, class A>
-struct reader<std::vector<E, A>, std::enable_if_t<!is_gathered<std::vector<E, A>>>>
-    : sequence_reader<std::vector<E, A>> {
-    static_assert(is_value<std::vector<E, A>>::value, PHICACHE_HPP_VALUES);
+template <class T>
+struct reader<T, std::enable_if_t<is_plain_sequence<T> && !is_gathered<T>>> : sequence_reader<T> {
+    static_assert(is_value<T>::value, PHICACHE_HPP_VALUES);
 };
-template <class C, class Tr, class A>
-struct reader<std::basic_string<C, Tr, A>, void> : sequence_reader<std::basic_string<C, Tr, A>> {};
 
 /// Whether a T is constructed from its bytes, and not read into a T that exists.
 template <class T, class = void>
