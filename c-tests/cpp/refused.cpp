@@ -42,6 +42,15 @@ struct without_default {
 [[maybe_unused]] static void add_to_value(phicache::value_writer& out, const apart::elsewhere& x) { out.add(x.text); }
 [[maybe_unused]] static void add_to_key(phicache::key& key, const apart::elsewhere& x) { key.add(x.text); }
 
+/// Its elements are not all of its key.
+struct grid {
+    std::size_t rows = 2;
+    std::vector<double> elements = std::vector<double>(6);
+    const double* data() const { return elements.data(); }
+    std::size_t size() const { return elements.size(); }
+};
+[[maybe_unused]] static void add_to_key(phicache::key& key, const grid& x) { key.add(x.rows).add(x.elements); }
+
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice) {
     [[maybe_unused]] const int number = 1;
@@ -310,6 +319,8 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
 #elif CASE == 109  // use_a_span_of_elements
     const std::vector<double> numbers(3);
     cache.set({numbers.data(), numbers.size()}, number);
+#elif CASE == 110  // use_key_of_or_bytes_of
+    (void)cache.memoize<double>(grid(), [] { return 0.5; });
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

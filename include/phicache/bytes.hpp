@@ -19,6 +19,7 @@
 PHICACHE_HPP_BEGIN
 
 class bytes;
+class key;
 
 namespace detail {
 
@@ -156,9 +157,17 @@ template <class T, class = void>
 inline constexpr bool converts_to_bytes = std::is_base_of_v<bytes, T> || std::is_convertible_v<const T&, const char*>;
 template <class T>
 inline constexpr bool converts_to_bytes<T, std::void_t<decltype(std::declval<const T&>().operator bytes())>> = true;
+/// Types with an `add_to_key` of their own: as a key they are what that adds, and not their elements.
+template <class T, class = void>
+struct has_own_encoding : std::false_type {};
+template <class T>
+struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>>
+    : std::true_type {};
+
 /// Objects that are not taken for bytes.
 template <class T>
-inline constexpr bool is_no_bytes = std::is_class_v<T> && !is_plain_range<T> && !converts_to_bytes<T>;
+inline constexpr bool is_no_bytes =
+    std::is_class_v<T> && (!is_plain_range<T> || has_own_encoding<T>::value) && !converts_to_bytes<T>;
 
 }  // namespace detail
 
@@ -191,7 +200,9 @@ public:
     bytes(const Object& use_key_of_or_bytes_of) = delete;
     constexpr bytes(phicache_bytes raw) noexcept : raw_(raw) {}
     /// The elements of a contiguous range.
-    template <class Range, std::enable_if_t<detail::is_plain_range<Range> && !detail::is_char_array<Range>, int> = 0>
+    template <class Range, std::enable_if_t<detail::is_plain_range<Range> && !detail::is_char_array<Range> &&
+                                                !detail::is_no_bytes<Range>,
+                                            int> = 0>
     bytes(const Range& range) noexcept
         : bytes(static_cast<const void*>(std::data(range)), std::size(range) * sizeof(detail::element_t<Range>)) {}
 

@@ -56,12 +56,6 @@ struct is_ordered<T, std::void_t<typename T::key_compare>> : std::true_type {};
 template <class T>
 struct is_unique : is_tuple<decltype(std::declval<T&>().insert(std::declval<const typename T::value_type&>()))> {};
 
-template <class T, class = void>
-struct has_own_encoding : std::false_type {};
-template <class T>
-struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>>
-    : std::true_type {};
-
 /// Complex numbers: their type has two parts.
 template <class T, class = void>
 struct is_complex : std::false_type {};
