@@ -208,6 +208,10 @@ int soak_memory(const Options &options) {
 }  // namespace
 
 int main(int argc, char **argv) {
+#ifdef __GLIBC__
+    // With an arena for each thread, glibc keeps the ends of all of them: memory that is neither ours nor the system's.
+    mallopt(M_ARENA_MAX, 1);
+#endif
     try {
         const Options options = parse(argc, argv);
         if (access("/proc/self/statm", R_OK) != 0) {
