@@ -121,6 +121,7 @@ include("registry.jl")
 
 function __init__()
     load_library()
+    number_process()
     make_slots(BUILDERS)
     make_slots(LIFETIMES)
 end

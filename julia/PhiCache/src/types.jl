@@ -167,8 +167,18 @@ const TYPE_NAMES_LOCK = ReentrantLock()
 
 type_name(@nospecialize(T)) = (name = get(TYPE_NAMES[], T, nothing); name === nothing ? new_name(T) : name::String)
 
+# A number of this process. A saved file takes keys to other processes, which give the numbers of anonymous functions to
+# other functions, so the names of these have this number too.
+const PROCESS_NUMBER = Ref("")
+number_process() = PROCESS_NUMBER[] = string(open(file -> read(file, UInt64), "/dev/urandom"), base=16)
+
+# Whether a name contains that of an anonymous or inner function, which ends with a number. (Numbers of modules do not
+# matter.)
+is_numbered(name) = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", name)
+
 @noinline new_name(@nospecialize(T)) = lock(TYPE_NAMES_LOCK) do
     spelled = name = replace(spell(T), '\0' => "\\0")
+    is_numbered(name) && (spelled = name = string(name, "@", PROCESS_NUMBER[]))
     number = 1
     while get(NAMED_TYPES, name, T) !== T
         number += 1
@@ -200,10 +210,9 @@ function portable_names(@nospecialize(T))
     return names === nothing ? new_portable_names(T) : names::PortableNames
 end
 
-# Empty if the name contains that of an anonymous or inner function. It ends with a number, which another process or
-# version may give to another function. (Numbers of modules do not matter.)
+# Empty if the name is that of an anonymous or inner function, which has no name that another process could know.
 @noinline function new_portable_names(@nospecialize(T))
-    name = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", spell(T)) ? "" : type_name(T)
+    name = is_numbered(spell(T)) ? "" : type_name(T)
     names = (name=name, with_fields=join([name; map(with_fields, own_types!(Any[], T))], ' '))
     lock(TYPE_NAMES_LOCK) do
         known = copy(PORTABLE_NAMES[])

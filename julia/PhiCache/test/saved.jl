@@ -62,6 +62,20 @@ mktempdir() do directory
         close(saved)
     end
 
+    @testset "another process does not find values under anonymous functions of its own" begin
+        program = joinpath(directory, "anonymous.jl")
+        run_with(f, change) = (write(program, """
+            using PhiCache
+            cache = DictCache{Float64}()
+            isfile($(repr(file * "2"))) && load_cache!(cache, $(repr(file * "2")), "integrals")
+            print(get!(() -> 1.0, cache, ("named", sqrt)), " ", get!(() -> $change, cache, ("f", $f)))
+            save_cache(cache, $(repr(file * "2")), "integrals")
+            """); read(julia(program), String))
+        @test run_with("x -> 2x", 2.0) == "1.0 2.0"
+        # Julia gives this function the name that the other one had.
+        @test run_with("x -> x + 7", 7.0) == "1.0 7.0"
+    end
+
     @testset "MICE belong to their subsystem" begin
         network = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "saved test")
         system, other = Subsystem(network, (1, 0, 0), NodeSet(1, 2, 3)), Subsystem(network, (0, 0, 0), NodeSet(1, 2, 3))
