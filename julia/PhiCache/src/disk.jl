@@ -154,7 +154,7 @@ end
 # Whether the values outlive this process, or are read by others: then keys do not depend on the process.
 outlives_process(cache) = cache isa Union{RedisCache,DiskCache}
 
-# Whether keys of memos have the fields of structs. A saved file has the keys of the DictCache that was saved.
+# Whether keys have the fields of structs. A saved file has the keys of the DictCache that was saved.
 has_fields_in_keys(cache) = cache isa RedisCache
 has_fields_in_keys(cache::DiskCache) = cache.type_file !== nothing
 

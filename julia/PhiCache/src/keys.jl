@@ -148,13 +148,14 @@ const LONGEST_BUFFER_KEPT = 1 << 20
 
 # The key as an object with bytes, for arguments of type CBytes; `release_key` must follow. For a tuple it is a builder.
 # A value that is neither bytes nor a tuple is a list of one argument.
-# `shared` says whether other processes read it.
-make_key(key::Union{AbstractString,AbstractVector{UInt8}}, shared) = raw_key(key)
-make_key(key::KeyBuilder, shared) = key
-@inline make_key(key, shared) = make_key((key,), shared)
+# `shared` says whether other processes read it, and `with_fields` whether the names of structs have their fields.
+make_key(key::Union{AbstractString,AbstractVector{UInt8}}, shared, with_fields=false) = raw_key(key)
+make_key(key::KeyBuilder, shared, with_fields=false) = key
+@inline make_key(key, shared, with_fields=false) = make_key((key,), shared, with_fields)
 
-@inline function make_key(key::Tuple, shared)
+@inline function make_key(key::Tuple, shared, with_fields=false)
     builder = borrow_builder(false, PLAIN, shared)
+    builder.with_fields = with_fields
     add_each!(builder, key)
     return builder
 end
@@ -187,7 +188,7 @@ struct KeyParts{P<:Tuple{Vararg{Union{AbstractString,AbstractArray}}}}
     KeyParts(parts::Vararg{Union{AbstractString,AbstractArray},N}) where {N} = new{typeof(parts)}(parts)
 end
 
-@inline function make_key(key::KeyParts, shared)
+@inline function make_key(key::KeyParts, shared, with_fields=false)
     builder = borrow_builder()
     # Raw keys begin with no tag of the encoding.
     builder.len = 0
