@@ -5,11 +5,13 @@
 
 The array of a key in a cache of `Array{T,N}`. On a miss, `fill!` is called with an array of these sizes, filled with
 zeros, and writes the value there. The array is a [`ValueView`](@ref) of the entry's own memory, so nothing is copied
-into the cache. Otherwise as `get!`.
+into the cache. Throws a `DimensionMismatch` if the key has an array of other sizes. Otherwise as `get!`.
 """
 memoize!(fill!, cache::ByteCache{<:Array}, key, sizes::Integer...) = memoize!(fill!, cache, key, sizes)
 memoize!(fill!, cache::ByteCache{Array{T,N}}, key, sizes::Tuple{Vararg{Integer}}) where {T,N} = throw(ArgumentError(
     "memoize! got $(length(sizes)) sizes; the values of the cache are $(Array{T,N}), with $N"))
+memoize!(fill!, cache::ByteCache{<:Array}, key, sizes...) = throw(ArgumentError(
+    "memoize! got the sizes $(shortened(sizes)); expected integers"))
 memoize!(fill!, cache::AbstractCache, key, sizes...) = throw(ArgumentError(
     "memoize! fills arrays, and a $(typeof(cache)) holds $(valtype(cache)); use get! or a DictCache{Vector{Float64}}"))
 
@@ -19,8 +21,13 @@ function memoize!(fill!::F, cache::ByteCache{Array{T,N}}, key, sizes::NTuple{N,I
     prepared = prepare_key(cache, key)
     step = get_or_reserve(Array{T,N}, cache, prepared, key)
     release_key(prepared)
-    return step isa Reservation ? compute_in_place(fill!, cache, step, size)::Array{T,N} : step
+    step isa Reservation && return compute_in_place(fill!, cache, step, size)::Array{T,N}
+    Base.size(step) == size || throw_other_size(key, Base.size(step), size)
+    return step
 end
+
+@noinline throw_other_size(key, kept, asked) = throw(DimensionMismatch(
+    "the array of the key $(shortened(key)) has the size $kept; memoize! got the size $asked"))
 
 @noinline function compute_in_place(fill!::F, cache::ByteCache{Array{T,N}}, step, size) where {F,T,N}
     # A value that is verified is not written into an entry: the cache has one.

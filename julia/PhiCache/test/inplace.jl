@@ -11,6 +11,11 @@
     @test matrices["key"] == [0 0 0; 0 0 5]
     @test memoize!(identity, cache, "empty", 0) == Float64[]
     @test_throws ArgumentError memoize!(identity, cache, "negative", -1)
+    @test occursin("expected integers", message_of(() -> memoize!(identity, cache, "fraction", 1.5)))
+    @test_throws DimensionMismatch memoize!(identity, cache, ("key", 1), 4)
+    @test_throws DimensionMismatch memoize!(identity, matrices, "key", 3, 2)
+    @test occursin("has the size (3,); memoize! got the size (4,)",
+                   message_of(() -> memoize!(identity, cache, ("key", 1), 4)))
     @test @inferred(memoize!(identity, cache, "inferred", 1)) == [0.0]
 end
 
