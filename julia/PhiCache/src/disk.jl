@@ -81,6 +81,7 @@ DiskCache{V}(arguments...; options...) where {V} = throw_no_constructor("DiskCac
 # messages.
 function new_disk_cache(make, ::Type{V}, identity, what; options...) where {V}
     check_storable(V)
+    refuse_addresses("DiskCache", V)
     haskey(options, :file) && throw(ArgumentError(
         "DiskCache: the option file reads a saved cache, whose name is its context: DiskCache{V}(context; file=...)"))
     checked("DiskCache", DISK_OPTIONS, options)
@@ -120,6 +121,7 @@ end
 # A cache of the values in a file.
 function open_saved(::Type{V}, context; file, options...) where {V}
     check_storable(V)
+    refuse_addresses("DiskCache", V)
     for option in (:directory, :max_bytes)
         haskey(options, option) && throw(ArgumentError("DiskCache: file and $option exclude each other; a cache that " *
             "reads a saved file has no directory and no limit: leave $option out"))

@@ -62,6 +62,7 @@ RedisCache{V}(arguments...; options...) where {V} = throw_no_constructor("RedisC
 # Calls `make(config, options, out)`, which creates the cache that `identity` names in its namespace.
 function new_redis_cache(make, ::Type{V}, identity...; options...) where {V}
     check_storable(V)
+    refuse_addresses("RedisCache", V)
     config, server_options = split_options("RedisCache", REDIS_OPTIONS, options)
     verification, pointer = new_cache((options, out) -> make(config, options, out); server_options...)
     return RedisCache{V}(pointer, config, verification, (:redis, server_of(config), identity...))

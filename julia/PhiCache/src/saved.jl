@@ -49,6 +49,7 @@ An anonymous or inner function in a key has no name that another process could k
 The file appears when it is complete. If saving fails, an older file of that name stays.
 """
 function save_cache(cache::AbstractCache, file::AbstractString, context::Union{AbstractString,Vector{UInt8}})
+    refuse_addresses("saved file", valtype(cache))
     count, path, bytes = Ref(UInt64(0)), String(file), saved_context(cache, context)
     check(@c phicache_cache_save(cache::Ptr{CView}, path::Cstring, bytes::CBytes, count::Ptr{UInt64})::Int32)
     return Int(count[])

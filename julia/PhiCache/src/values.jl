@@ -26,6 +26,12 @@ is_bits_array(T) = T <: Array && isconcretetype(T) && is_bits(eltype(T))
 check_storable(T) = is_storable(T) || throw(ArgumentError(
     "a cache cannot hold values of type $T; expected an Array of a bits type, String, a bits type, or Any"))
 
+# For values that other processes read.
+refuse_addresses(kind, T) = has_address(T) && throw(ArgumentError(
+    "a $kind cannot hold values of type $T, because they contain addresses, which mean nothing to another process"))
+has_address(T) = T <: Union{Ptr,Cstring,Cwstring} || (T <: Array ? has_address(eltype(T)) :
+                                                      isbitstype(T) && any(has_address, fieldtypes(T)))
+
 # An object that has the bytes of a value, for an argument of type CBytes.
 encode(::Type{String}, value) = converted(String, value)
 encode(::Type{Vector{T}}, value) where {T} = converted(Vector{T}, value)

@@ -72,6 +72,19 @@ end
     end
 end
 
+struct Address
+    at::Ptr{Int}
+end
+
+@testset "values with addresses stay in this process" begin
+    for V in (Address, Ptr{Int}, Cstring, Vector{Address}, Tuple{Int,Address})
+        cache = DictCache{V}()
+        for make in (() -> DiskCache{V}("addresses"), () -> RedisCache{V}(), () -> save_cache(cache, "file", "addresses"))
+            @test occursin("because they contain addresses", message_of(make))
+        end
+    end
+end
+
 @testset "a setting of the wrong type is named" begin
     config = Config()
     for (name, value) in (:cache_repertoires => 2, :maximum_memory_percent => "30", :redis_timeout => "1",
