@@ -64,7 +64,7 @@ end
 
 function option(expression)
     Meta.isexpr(expression, :(=), 2) && expression.args[1] isa Symbol ||
-        throw(ArgumentError("@phicache: expected an option such as typed=true, not $expression"))
+        throw(ArgumentError("@phicache: expected an option such as typed=true, not $(one_line(expression))"))
     return Expr(:kw, expression.args...)
 end
 
@@ -90,7 +90,10 @@ function signature(definition)
 end
 
 throw_no_definition(expression) =
-    throw(ArgumentError("@phicache: expected the definition of a function with a plain name, not $expression"))
+    throw(ArgumentError("@phicache: expected the definition of a function with a plain name, not " *
+                        one_line(expression)))
+
+one_line(expression) = cropped(replace(string(Base.remove_linenums!(deepcopy(expression))), r"\s+" => " "))
 
 # The call `f(x)` of a head such as `f(x::T)::R where {T}`.
 function call_in(head)
@@ -191,7 +194,7 @@ function forwarded(argument)
         # A macro such as @nospecialize: the generated function needs the type anyway.
         return forwarded(argument.args[end])
     end
-    throw(ArgumentError("@phicache: expected an argument of a function, not $argument"))
+    throw(ArgumentError("@phicache: expected an argument of a function, not $(one_line(argument))"))
 end
 
 function forwarded_keyword(keyword)

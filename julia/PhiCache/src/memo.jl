@@ -295,6 +295,10 @@ function Base.empty!(memo::Memo)
     return reset_counts!(memo)
 end
 
+Base.close(memo::Memo) = throw(ArgumentError(
+    "a memo is a function and cannot be closed; empty!(memo) removes its values" *
+    (is_private(memo) ? "" : ", and close(cache) closes the cache that it was given")))
+
 function reset_counts!(memo::Memo)
     memo.hits[] = 0
     memo.misses[] = 0

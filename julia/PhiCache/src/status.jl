@@ -48,12 +48,15 @@ function check(code::Int32)
 end
 
 @noinline function throw_error(code)
-    # Without the name of the C function, which nobody has called.
-    message = replace(unsafe_string(@c phicache_last_error()::Cstring), r"^phicache_[a-z0-9_]+: " => "")
+    message = in_julia(unsafe_string(@c phicache_last_error()::Cstring))
     # The library shows sets of nodes as masks.
     occursin(r"\b0x[0-9a-f]+", message) && (message *= " (bit 0 of a mask is Julia's node 1)")
     throw(PhiCacheError(Status(code), message))
 end
+
+# A message without the name of the C function, which nobody has called, and with Julia's words for C's.
+in_julia(message) = foldl(replace, (r"^phicache_[a-z0-9_]+: " => "", "options->" => "the option ",
+                                         "or free it first" => "or close it first"); init=message)
 
 # The bytes that `write(buffer, capacity, len)` writes, into a buffer of `capacity` bytes or, if they do not fit, of the
 # size that they need. (Text is followed by a NUL, which its length does not count.)

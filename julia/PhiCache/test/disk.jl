@@ -188,6 +188,7 @@ function test_disk(directory)
         config = Config(disk_directory=joinpath(directory, "list"))
         @test status_of(() -> disk_list(config)) == PhiCache.ERROR_STORAGE  # it does not exist
         @test !occursin("phicache_", message_of(() -> DiskCache{Int}("x"; directory="here/below")))
+        @test occursin("\"the option max_bytes is 5;", message_of(() -> DiskCache{Int}("x"; config=config, max_bytes=5)))
         cache = DiskCache{Int}(small_identity(), "role"; config=config)
         same = DiskCache{Int}(small_identity(), "role"; config=config)
         @test isempty(disk_list(config))

@@ -63,6 +63,8 @@ end
         (() -> MICECache(DictCache()), "expected MICECache{P}(subsystem"),
         (() -> Memo(), "expected Memo(f; options...)"),
         (() -> Memo(3), "3, of type Int64, cannot be called; expected a function"),
+        (() -> close(Memo(sin)), "cannot be closed; empty!(memo) removes its values"),
+        (() -> close(Memo(sin; cache=DictCache{Float64}())), ", and close(cache) closes the cache"),
         (() -> CachedMethod(), "expected CachedMethod(f; options...)"),
         (() -> Config("x"), "expected Config(; settings...)"),
         (() -> Mice(1, 2), "expected Mice(direction"), (() -> NodeSet("a"), "the node is 'a', of type Char"),
@@ -82,6 +84,14 @@ end
         for make in (() -> DiskCache{V}("addresses"), () -> RedisCache{V}(), () -> save_cache(cache, "file", "addresses"))
             @test occursin("because they contain addresses", message_of(make))
         end
+    end
+end
+
+@testset "messages have one line" begin
+    for definition in (:(@phicache struct Shape; x; end), :(@phicache x -> x + 1), :(@phicache Base.sin(x::String) = x),
+                       :(@phicache begin; 1; 2; end f(x) = x))
+        message = message_of(() -> try macroexpand(@__MODULE__, definition) catch error; throw(error.error) end)
+        @test occursin("expected", message) && !occursin('\n', message) && !occursin("#=", message)
     end
 end
 
