@@ -1,4 +1,5 @@
-//! Lookups: in place, pinned, copied, many at once; and the fast path, which declines whatever is not simple.
+//! Lookups of one key or many, which read values in place, pin them or copy them. The fast path takes the simple cases,
+//! and leaves the others to the slow path.
 
 use super::LocalCache;
 use crate::cache::counters::{Event, EventCounts};
