@@ -995,9 +995,9 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * | directory of disk caches | `~/.cache/phicache`, if that is on a local disk | `PHICACHE_DISK_DIRECTORY` |
  *
  * If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. If a name
- * is nearly one of these, the first use prints one line to the standard error, with the name that was probably meant. An
- * empty variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
- * is refuse or evict.
+ * is nearly one of these, or that of an option of caches (`PHICACHE_MAX_BYTES`), the first use prints one line to the
+ * standard error, with what was probably meant. An empty variable counts as unset. Switches in the environment are 1,
+ * 0, true, false, yes, no, on or off; what full caches do is refuse or evict.
  *
  *     phicache_config *config;
  *     phicache_dict_cache *cache;
@@ -1018,7 +1018,7 @@ PHICACHE_MUST_USE phicache_status phicache_config_new(phicache_config **out);
 
 /**
  * Tells which variables in the environment are probably mistyped: they have no effect, and their names are nearly those
- * of variables that are read. The first use of a configuration prints the same line.
+ * of variables that are read, or those of options of caches. The first use of a configuration prints the same line.
  *
  * @param buffer    [nullable] Receives the text and a NUL, empty if there are no such variables; may be NULL if
  *                  `capacity` is 0.

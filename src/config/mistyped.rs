@@ -1,12 +1,21 @@
 //! Variables of the environment that look like ours and are not: a mistyped name has no effect, and nobody would notice.
 //!
 //! Others may use names that begin with PHICACHE_, such as PHICACHE_HOME of a module system. So a name counts as mistyped
-//! only if it is close to one that is read.
+//! only if it is close to one that is read, or if it is the name of an option, which only a cache has.
 
 use std::ffi::OsString;
 
-/// A mistyped variable, and the name that was probably meant.
-pub fn of(names: impl Iterator<Item = OsString>, known: &[&'static str]) -> Vec<(String, &'static str)> {
+/// What a variable without effect was probably meant to be.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub enum Meant {
+    /// The variable of this name.
+    Variable(&'static str),
+    /// The option of a cache.
+    Option(&'static str),
+}
+
+/// The mistyped variables, each with what was probably meant.
+pub fn of(names: impl Iterator<Item = OsString>, known: &[&'static str]) -> Vec<(String, Meant)> {
     let names = names.filter_map(|name| name.into_string().ok());
     let mut found: Vec<_> = names.filter_map(|name| Some((meant(&name, known)?, name))).collect();
     found.sort_unstable();
@@ -14,8 +23,12 @@ pub fn of(names: impl Iterator<Item = OsString>, known: &[&'static str]) -> Vec<
 }
 
 /// A line about them; empty if all are right.
-pub fn message(found: &[(String, &'static str)]) -> String {
-    let each: Vec<String> = found.iter().map(|(name, meant)| format!("{name} (did you mean {meant}?)")).collect();
+pub fn message(found: &[(String, Meant)]) -> String {
+    let hint = |(name, meant): &(String, Meant)| match meant {
+        Meant::Variable(known) => format!("{name} (did you mean {known}?)"),
+        Meant::Option(option) => format!("{name} ({option} is an option of a cache: the program sets it)"),
+    };
+    let each: Vec<String> = found.iter().map(hint).collect();
     match each.is_empty() {
         true => String::new(),
         false => format!("the environment has variables that phicache does not know, and ignores: {}", each.join(", ")),
@@ -24,13 +37,21 @@ pub fn message(found: &[(String, &'static str)]) -> String {
 
 const PREFIX: &str = "PHICACHE_";
 
-/// The known name that an unknown one is close to.
-fn meant(name: &str, known: &[&'static str]) -> Option<&'static str> {
+/// Options of caches that have no variable. Left out are those whose names another program might use with our prefix,
+/// such as PHICACHE_NAME.
+const OPTIONS: [&str; 8] =
+    ["lease_ms", "max_bytes", "near_bytes", "no_checksum", "server_errors", "storage_errors", "ttl_ms", "verify_every"];
+
+/// The option or the known name that an unknown one is close to.
+fn meant(name: &str, known: &[&'static str]) -> Option<Meant> {
     // Of a long name only the beginning can matter: known ones are shorter.
     let upper: String = name.chars().take(80).collect::<String>().to_ascii_uppercase();
     let own = upper.strip_prefix(PREFIX).filter(|_| !known.contains(&name))?;
+    if let Some(option) = OPTIONS.into_iter().find(|option| option.eq_ignore_ascii_case(own)) {
+        return Some(Meant::Option(option));
+    }
     let near = known.iter().filter_map(|known| Some((distance(own, known.strip_prefix(PREFIX)?)?, *known)));
-    near.min().map(|(_, known)| known)
+    near.min().map(|(_, known)| Meant::Variable(known))
 }
 
 /// The number of letters to change, add or remove, if it is small for words of this length, or if one is a part of the
@@ -99,6 +120,13 @@ mod tests {
             ("PHICACHE_POTENTIAL_PURVIEWS", variable::PURVIEWS),
         ] {
             assert!(message_for(name).contains(&format!("{name} (did you mean {meant}?)")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_an_option_is_mistyped() {
+        for (name, option) in [("PHICACHE_MAX_BYTES", "max_bytes"), ("phicache_lease_ms", "lease_ms")] {
+            assert!(message_for(name).contains(&format!("{name} ({option} is an option of a cache")), "{name}");
         }
     }
 

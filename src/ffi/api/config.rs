@@ -21,9 +21,9 @@
 //! | directory of disk caches | `~/.cache/phicache`, if that is on a local disk | `PHICACHE_DISK_DIRECTORY` |
 //!
 //! If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. If a name
-//! is nearly one of these, the first use prints one line to the standard error, with the name that was probably meant. An
-//! empty variable counts as unset. Switches in the environment are 1, 0, true, false, yes, no, on or off; what full caches do
-//! is refuse or evict.
+//! is nearly one of these, or that of an option of caches (`PHICACHE_MAX_BYTES`), the first use prints one line to the
+//! standard error, with what was probably meant. An empty variable counts as unset. Switches in the environment are 1,
+//! 0, true, false, yes, no, on or off; what full caches do is refuse or evict.
 //!
 //! ```c
 //! phicache_config *config;
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn phicache_config_new(out: *mut *mut phicache_config) -> 
 }
 
 /// Tells which variables in the environment are probably mistyped: they have no effect, and their names are nearly those
-/// of variables that are read. The first use of a configuration prints the same line.
+/// of variables that are read, or those of options of caches. The first use of a configuration prints the same line.
 ///
 /// @param buffer    [nullable] Receives the text and a NUL, empty if there are no such variables; may be NULL if
 ///                  `capacity` is 0.
