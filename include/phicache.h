@@ -1038,8 +1038,8 @@ phicache_status phicache_config_free(phicache_config *config);
  * Sets the maximum memory: the percentage of the memory that this process may use, up to which caches store values.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
- * @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` is no limit; the hard limits remain (see
- *                 "The library").
+ * @param percent  0 to 100, not a fraction: 80 is 80 %, and 0.8 is less than one per cent. 0 stores nothing.
+ *                 `PHICACHE_MEMORY_UNLIMITED` is no limit; the hard limits remain (see "The library").
  */
 phicache_status phicache_config_set_maximum_memory_percent(phicache_config *config, double percent);
 

@@ -256,7 +256,8 @@ static void show_configuration(void) {
     if (percent == PHICACHE_MEMORY_UNLIMITED)
         puts("unlimited");
     else
-        printf("%g %% of the usable memory\n", percent);
+        printf("%g %% of the usable memory%s\n", percent,
+               percent > 0 && percent <= 1 ? " (not a fraction: 80 is 80 %)" : "");
     show_on_full();
     show_switch("cache repertoires", phicache_config_get_cache_repertoires);
     show_switch("cache purviews", phicache_config_get_cache_potential_purviews);

@@ -66,6 +66,8 @@ status, told, printed = info(PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE="12.5", PH
                              PHICACHE_REDIS_URL="redis://user:very-secret@host.example:6380/2")
 expect(status == 0 and told["maximum memory"].startswith("12.5 %") and told["cache repertoires"] == "off",
        "it tells what the environment sets", printed)
+expect("fraction" not in printed and "(not a fraction" in info(PHICACHE_MAXIMUM_CACHE_MEMORY_PERCENTAGE="0.8")[2],
+       "it doubts a percentage that may be a fraction", printed)
 expect(told["full caches"] == "evict", "it tells that the environment makes full caches evict", printed)
 expect("PHICACHE_REDIS_URL" in told["environment"] and "host.example:6380/2" in told["Redis URL"],
        "it tells the variables by name, and the Redis URL", printed)

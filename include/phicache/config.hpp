@@ -47,8 +47,8 @@ public:
     /// A C handle; null means the configuration of the process.
     constexpr explicit config_ref(phicache_config* handle) noexcept : handle_(handle) {}
 
-    /// Memory limit: above this percentage of the memory that the process may use, caches stop storing. 0 to 100, or
-    /// `memory_unlimited`.
+    /// Memory limit: above this percentage of the memory that the process may use, caches stop storing. 0 to 100 (80
+    /// is 80 %, 0.8 is less than one), or `memory_unlimited`.
     double maximum_memory_percent() const { return try_maximum_memory_percent().value(); }
     expected<double> try_maximum_memory_percent() const {
         return read<double, double>(phicache_config_get_maximum_memory_percent);

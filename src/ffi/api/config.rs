@@ -85,8 +85,8 @@ pub unsafe extern "C" fn phicache_config_free(config: *mut phicache_config) -> p
 /// Sets the maximum memory: the percentage of the memory that this process may use, up to which caches store values.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
-/// @param percent  0 to 100; 0 stores nothing. `PHICACHE_MEMORY_UNLIMITED` is no limit; the hard limits remain (see
-///                 "The library").
+/// @param percent  0 to 100, not a fraction: 80 is 80 %, and 0.8 is less than one per cent. 0 stores nothing.
+///                 `PHICACHE_MEMORY_UNLIMITED` is no limit; the hard limits remain (see "The library").
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_config_set_maximum_memory_percent(
     config: *mut phicache_config,
