@@ -765,8 +765,8 @@ typedef struct phicache_disk_item {
     /** The number of files that are damaged or of another program; if all was read, also that of records and values. */
     uint64_t damaged;
     /**
-     * The context, NUL-terminated, if the values are those of `phicache_disk_cache_new`: its beginning, with bytes that
-     * are no UTF-8 replaced. Empty for other identities.
+     * The context, NUL-terminated, if the values are those of `phicache_disk_cache_new`: its beginning, with
+     * bytes escaped (`\x01`) if it is binary. Empty for other identities.
      */
     char context[256];
 } phicache_disk_item;

@@ -229,6 +229,9 @@ with tempfile.TemporaryDirectory() as directory:
     fill(directory, b"entropy, \x1bversion 1", None, {b"key": b"value"})
     printed = info("--disk", directory)[2]
     expect("  values  entropy, ?version 1\n    1 record, " in printed, "it shows the context of an identity", printed)
+    fill(directory, b"\xa1\x07\x01\0a", None, {b"key": b"value"})
+    printed = info("--disk", directory)[2]
+    expect("  values  \\xa1\\x07\\x01\\x00a\n" in printed, "it escapes a context that is a key", printed)
     for wrong in first[1:], first + "0", "g" + first[1:], "":
         status, told, printed = info("--disk", directory, "--remove", wrong)
         expect(status == 1 and "64 hexadecimal digits" in printed, f"it refuses the identity {wrong[:4]}…", printed)

@@ -12,7 +12,7 @@ use super::shared::disk::DiskCache;
 use super::value::Cost;
 use super::walk::Walk;
 use crate::config::Config;
-use crate::disk::{Bundle, BundleWriter, Description, Entry, Item};
+use crate::disk::{Bundle, BundleWriter, Description, Entry, Item, as_text};
 use crate::error::{Error, Result};
 use crate::key;
 use crate::memory::limit;
@@ -138,6 +138,6 @@ fn check(bundle: &Bundle, expected: &Description) -> Result<()> {
 
 /// A context for a message.
 fn shown(context: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&context[..context.len().min(SHOWN)]).into_owned();
+    let text = as_text(&context[..context.len().min(SHOWN)]).into_owned();
     if context.len() > SHOWN { text + "…" } else { text }
 }

@@ -78,6 +78,7 @@ mod writer;
 pub use bundle::BundleWriter;
 pub use bundle_reader::{Bundle, Item};
 pub use claims::Claimed;
+pub use context::as_text;
 pub use description::Description;
 pub use directory::Directory;
 pub use failure::{Failure, Outcome};

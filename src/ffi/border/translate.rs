@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 
 use crate::cache::{Cache, Info, Loaded, Origin, Refusal, Stats, Stored};
-use crate::disk::{Report, Space};
+use crate::disk::{Report, Space, as_text};
 use crate::ffi::border::types::*;
 use crate::iit::Mice;
 use crate::memory::limit::{Limit, Usage};
@@ -118,7 +118,7 @@ impl From<&Report> for phicache_disk_item {
             bytes: report.bytes,
             records: report.records,
             damaged: report.damaged,
-            context: c_text(&String::from_utf8_lossy(report.context.as_deref().unwrap_or_default())),
+            context: c_text(&as_text(report.context.as_deref().unwrap_or_default())),
         }
     }
 }

@@ -408,8 +408,8 @@ pub struct phicache_disk_item {
     pub records: u64,
     /// The number of files that are damaged or of another program; if all was read, also that of records and values.
     pub damaged: u64,
-    /// The context, NUL-terminated, if the values are those of `phicache_disk_cache_new`: its beginning, with bytes that
-    /// are no UTF-8 replaced. Empty for other identities.
+    /// The context, NUL-terminated, if the values are those of `phicache_disk_cache_new`: its beginning, with
+    /// bytes escaped (`\x01`) if it is binary. Empty for other identities.
     pub context: [c_char; 256],
 }
 
