@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::endpoint::Secret;
+use super::stream::IN_HANDSHAKE;
 use crate::error::Error;
 
 /// A failed operation.
@@ -83,6 +84,12 @@ impl fmt::Display for Cause {
                 write!(f, "skipped, because the server failed; it is tried again in {} ms", again_in.as_millis())
             }
             Cause::Unreachable(why) => write!(f, "no connection: {why}"),
+            // A server without TLS waits for the end of a line, which a handshake does not have.
+            Cause::TimedOut { after, during: IN_HANDSHAKE } => write!(
+                f,
+                "no answer within {} ms ({IN_HANDSHAKE}; if the server has no TLS, its URL begins with redis://)",
+                after.as_millis()
+            ),
             Cause::TimedOut { after, during } => write!(f, "no answer within {} ms ({during})", after.as_millis()),
             Cause::Lost(why) => write!(f, "the connection broke: {why}"),
             Cause::Elsewhere { node, .. } => {

@@ -6,6 +6,9 @@ use super::endpoint::Address;
 use super::socket::{Deadline, Socket};
 use super::tls::{TlsContext, TlsSocket};
 
+/// What a connection is doing until both sides have agreed on keys.
+pub(super) const IN_HANDSHAKE: &str = "in the TLS handshake";
+
 /// A connection.
 pub enum Stream {
     /// TCP or unix.
@@ -26,7 +29,7 @@ impl Stream {
         let socket = Socket::connect(address, deadline)?;
         match (tls, address) {
             (Some(tls), Address::Tcp(host, _)) => {
-                *during = "in the TLS handshake";
+                *during = IN_HANDSHAKE;
                 Ok(Stream::Tls(Box::new(TlsSocket::open(socket, host, tls)?)))
             }
             _ => Ok(Stream::Plain(socket)),

@@ -295,5 +295,5 @@ fn a_mismatch_of_plain_and_tls_connections_says_why() {
     let tls = Some(trusting(&certificates.path("ca.pem")));
     let reverse = Server::new(Endpoint { tls, timeout, ..endpoint(&encrypted.running.url()) }).unwrap();
     let text = reverse.get(b"key").unwrap_err().to_string();
-    assert!(text.contains("(in the TLS handshake)"), "{text}");
+    assert!(text.contains("(in the TLS handshake; if the server has no TLS, its URL begins with redis://)"), "{text}");
 }
