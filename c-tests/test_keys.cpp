@@ -421,6 +421,21 @@ void the_standard_keys_are_those_of_a_builder() {
     CHECK(phicache::try_repertoire_key("\xff", direction::cause, {}, {}).code() == status::error_invalid_argument);
 }
 
+void candidates_in_braces_are_a_list_of_node_sets() {
+    using phicache::mice_key;
+    const std::vector<node_set> candidates{{0}, {1, 2}};
+    const key_bytes with_list = mice_key("x", direction::cause, {0}, candidates);
+    CHECK(bytes(with_list) == mice_key("x", direction::cause, {0}, {{0}, {1, 2}}));
+    CHECK(bytes(with_list) == mice_key("x", direction::cause, {0}, {node_set{0}, node_set{1, 2}}));
+    CHECK(bytes(with_list) == *phicache::try_mice_key("x", direction::cause, {0}, {{0}, {1, 2}}));
+    const std::optional<phicache::span<const node_set>> maybe(candidates);
+    CHECK(bytes(with_list) == mice_key("x", direction::cause, {0}, maybe));
+    CHECK(bytes(with_list) != mice_key("x", direction::cause, {0}, {{1, 2}, {0}}));
+    CHECK(bytes(mice_key("x", direction::cause, {0}, {{0}})) ==
+          mice_key("x", direction::cause, {0}, std::vector<node_set>{node_set{0}}));
+    CHECK(bytes(mice_key("x", direction::cause, {0}, {})) == mice_key("x", direction::cause, {0}));
+}
+
 void no_candidates_and_an_empty_list_have_different_mice_keys() {
     const key_bytes none = phicache::mice_key(nullptr, direction::cause, {0});
     const key_bytes empty = phicache::mice_key(nullptr, direction::cause, {0}, std::vector<node_set>());
@@ -499,6 +514,7 @@ int main() {
     RUN(a_key_converts_to_bytes_where_a_key_is_expected);
     RUN(a_moved_key_leaves_one_that_fails);
     RUN(the_standard_keys_are_those_of_a_builder);
+    RUN(candidates_in_braces_are_a_list_of_node_sets);
     RUN(no_candidates_and_an_empty_list_have_different_mice_keys);
     RUN(long_keys_move_and_copy_as_short_ones_do);
     RUN(fingerprints_tell_networks_and_contexts_apart);

@@ -43,7 +43,7 @@
 #include "phicache/nodes.hpp"      // node_set, direction
 #include "phicache/owner.hpp"      // ownership of C handles; the version check
 #include "phicache/config.hpp"     // config, memory
-#include "phicache/key.hpp"        // key, repertoire_key, mice_key, fingerprint
+#include "phicache/key.hpp"        // key, repertoire_key, mice_key, candidate_purviews, fingerprint
 #include "phicache/compute.hpp"    // result; how a function of the caller runs inside a C call
 #include "phicache/callback.hpp"   // callback: functions of the caller that an object stores
 #include "phicache/lease.hpp"      // lease: single flight without callbacks

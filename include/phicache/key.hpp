@@ -494,6 +494,22 @@ inline auto mice_writer(text prefix, direction dir, node_set mechanism,
 
 }  // namespace detail
 
+/// The candidate purviews of a MICE, for a call: a range or list of node sets, `{{0}, {1}}`, or no list, `{}`.
+class candidate_purviews {
+public:
+    candidate_purviews(std::nullopt_t = std::nullopt) noexcept {}
+    candidate_purviews(std::initializer_list<node_set> list) noexcept : list_(span<const node_set>(list)) {}
+    template <class List, std::enable_if_t<!std::is_same_v<List, candidate_purviews> &&
+                                               std::is_convertible_v<const List&, std::optional<span<const node_set>>>,
+                                           int> = 0>
+    candidate_purviews(const List& list) noexcept : list_(list) {}
+
+    const std::optional<span<const node_set>>& list() const noexcept { return list_; }
+
+private:
+    std::optional<span<const node_set>> list_{};
+};
+
 /// The key (prefix, direction, mechanism, purview) of a repertoire, faster than with a `key`; the prefix may be null.
 inline key_bytes repertoire_key(text prefix, direction dir, node_set mechanism, node_set purview) {
     return key_bytes::from(detail::repertoire_writer(prefix, dir, mechanism, purview));
@@ -505,14 +521,13 @@ inline expected<key_bytes> try_repertoire_key(text prefix, direction dir, node_s
 
 /// The key of PyPhi's find_mice: (prefix, direction, mechanism), followed by the candidate purviews if a list is given.
 /// An empty list is not the same as no list, and the order of the candidates matters.
-inline key_bytes mice_key(text prefix, direction dir, node_set mechanism,
-                          std::optional<span<const node_set>> purviews = {}) {
-    return key_bytes::from(detail::mice_writer(prefix, dir, mechanism, purviews));
+inline key_bytes mice_key(text prefix, direction dir, node_set mechanism, const candidate_purviews& purviews = {}) {
+    return key_bytes::from(detail::mice_writer(prefix, dir, mechanism, purviews.list()));
 }
 /// @copydoc mice_key
 inline expected<key_bytes> try_mice_key(text prefix, direction dir, node_set mechanism,
-                                        std::optional<span<const node_set>> purviews = {}) {
-    return key_bytes::try_from(detail::mice_writer(prefix, dir, mechanism, purviews));
+                                        const candidate_purviews& purviews = {}) {
+    return key_bytes::try_from(detail::mice_writer(prefix, dir, mechanism, purviews.list()));
 }
 
 /// The memory order of a matrix.
