@@ -3455,7 +3455,8 @@ phicache_status phicache_cut_damages(size_t size,
  *                     `phicache_subsystem_key` omits severed connections that do not exist in the network, so give
  *                     those of the fingerprint: with fewer, different cuts have equal keys. They do not affect
  *                     whether a cut damages a MICE. NULL: all nodes are connected.
- * @param severed      [nullable] The cut: `size` node sets. NULL is no cut.
+ * @param severed      [nullable] The cut: `size` node sets. NULL is no cut. Keys and damage depend only on severed
+ *                     connections within the subsystem: a result may not depend on others.
  * @param out          The subsystem. Free it with `phicache_subsystem_free`.
  */
 PHICACHE_MUST_USE

@@ -143,7 +143,8 @@ pub unsafe extern "C" fn phicache_cut_damages(
 ///                     `phicache_subsystem_key` omits severed connections that do not exist in the network, so give
 ///                     those of the fingerprint: with fewer, different cuts have equal keys. They do not affect
 ///                     whether a cut damages a MICE. NULL: all nodes are connected.
-/// @param severed      [nullable] The cut: `size` node sets. NULL is no cut.
+/// @param severed      [nullable] The cut: `size` node sets. NULL is no cut. Keys and damage depend only on severed
+///                     connections within the subsystem: a result may not depend on others.
 /// @param out          The subsystem. Free it with `phicache_subsystem_free`.
 #[unsafe(no_mangle)]
 #[must_use]
