@@ -483,7 +483,7 @@ static void do_disk(const struct disk_request *request) {
 }
 
 static const char usage[] =
-    "usage: phicache-info\n"
+    "usage: phicache-info [--help | --version]\n"
     "       phicache-info --disk DIRECTORY [--verify | --remove FINGERPRINT]\n"
     "       phicache-info --disk FILE [--verify]\n"
     "Prints version, features, memory and settings of phicache; or what disk caches have in a directory; or what a\n"
@@ -520,8 +520,12 @@ static int understand(int argc, char **argv, struct disk_request *request) {
 
 int main(int argc, char **argv) {
     struct disk_request request = {NULL, 0, NULL};
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         fputs(usage, stdout);
+        return 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts(phicache_version());
         return 0;
     }
     if (!understand(argc, argv, &request)) {

@@ -242,6 +242,10 @@ with tempfile.TemporaryDirectory() as directory:
 status, told, printed = info("--disk", directory)
 expect(status == 1 and "No such file" in printed, "it tells that a directory is missing", printed)
 
+expect(info("--version")[0::2] == (0, f"{VERSION}\n"), "it prints the version", info("--version")[2])
+for option in "-h", "--help":
+    status, told, printed = info(option)
+    expect(status == 0 and printed.startswith("usage: phicache-info"), f"it prints a summary for {option}", printed)
 for arguments, what in ((["--nonsense"], "--nonsense is not an option"),
                         (["/tmp"], "/tmp is not expected; a directory follows --disk"),
                         (["--disk"], "--disk needs a directory"), (["--verify"], "--verify needs --disk"),
