@@ -67,11 +67,14 @@ end
     Expr(:block, (:(add_field!(key, value, $index)) for index in 1:fieldcount(T))...)
 
 @inline function add_field!(key, value::T, index) where {T}
-    isdefined(value, index) || refuse(T, "has a field without a value")
+    isdefined(value, index) || return both!(write_named_none!, key, NO_VALUE)
     field = getfield(value, index)
     field isa Core.Box && refuse(T, "has captured a variable that is assigned more than once")
     add_element!(key, field, fieldtype(T, index))
 end
+
+# The content of a field without a value, such as that of a new Tridiagonal. No type has this name.
+const NO_VALUE = "undef"
 
 add_primitive!(key, value::Ptr) = refuse(typeof(value), "is an address, which does not identify the data at it")
 add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))

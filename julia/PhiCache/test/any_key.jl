@@ -15,6 +15,14 @@ struct Empty end
 mutable struct Changing
     x::Int
 end
+# Like a Tridiagonal, which has room for a second diagonal only after lu.
+struct Partial
+    x::Any
+    more::Vector{Int}
+    Partial() = new()
+    Partial(x) = new(x)
+    Partial(x, more) = new(x, more)
+end
 end
 
 # By their types, and within a type by value, no two are equal.
@@ -52,6 +60,14 @@ end
         @test info(numbers) == info(in_tuples) == (hits=count - 1, misses=count, size=count)
         @test numbers(value) == first && in_tuples((value,)) == nested
     end
+end
+
+@testset "a field without a value is part of the key" begin
+    memo = Memo(x -> isdefined(x, :x) + isdefined(x, :more); returns=Int)
+    partial = (AnyKey.Partial(), AnyKey.Partial(1), AnyKey.Partial(1, Int[]), AnyKey.Partial(nothing),
+               AnyKey.Partial(:undef))
+    @test map(memo, partial) == map(memo, partial) == (0, 1, 2, 1, 1)
+    @test info(memo) == (hits=5, misses=5, size=5)
 end
 
 @testset "what is refused says in one line what to do" begin
