@@ -321,6 +321,8 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     cache.set({numbers.data(), numbers.size()}, number);
 #elif CASE == 110  // use_key_of_or_bytes_of
     (void)cache.memoize<double>(grid(), [] { return 0.5; });
+#elif CASE == 111  // `store` is the cache
+    (void)phicache::memo([](int n) { return n; }, cache);
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

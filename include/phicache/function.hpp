@@ -78,6 +78,14 @@ struct method_signature<R (C::*)(A...) & noexcept> : signature<R (*)(C&, A...)> 
 template <class C, class R, class... A>
 struct method_signature<R (C::*)(A...) const & noexcept> : signature<R (*)(const C&, A...)> {};
 
+/// A memo that is given something else than options, such as a cache, which is one error.
+template <class Options>
+struct no_options {
+    using type = unknown_signature;
+    static_assert(always_false<Options>,
+                  "the second argument of a memo is a memo_options: its `store` is the cache, and its `prefix` tells "
+                  "the memos of one cache apart");
+};
 /// A method that is made without its text, which is one error.
 template <class F>
 struct no_prefix {
@@ -578,6 +586,9 @@ private:
 
 template <class F>
 memo(F&&, const memo_options& = {}, config_ref = {}) -> memo<typename detail::signature<std::decay_t<F>>::type>;
+
+template <class F, class Options, std::enable_if_t<!std::is_convertible_v<const Options&, const memo_options&>, int> = 0>
+memo(F&&, const Options&) -> memo<typename detail::no_options<Options>::type>;
 
 /// The kind of a method. A `repertoire` method does not use its cache while the configuration of the cache has
 /// `cache_repertoires` off.
