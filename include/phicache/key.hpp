@@ -95,6 +95,16 @@ inline constexpr const char* duration_name<std::chrono::duration<Number, Period>
     std::is_integral_v<Number> ? period_name<typename Period::type> : nullptr;
 
 /// Whether a T can be an element of a key.
+/// Whether what an optional holds may have the key of an empty one.
+template <class T>
+constexpr bool may_be_none(const T& held) noexcept {
+    if constexpr (std::is_pointer_v<T> || std::is_null_pointer_v<T>) {
+        return held == nullptr;
+    } else {
+        return is_optional<T>::value;
+    }
+}
+
 template <class T>
 constexpr bool is_key_element() noexcept;
 template <class T>
@@ -177,7 +187,7 @@ public:
     /// Appends one element:
     /// - nullptr, a null `const char*` or std::nullopt: none;
     /// - bool, an integer, a double or float, text, `bytes`, `direction`, `node_set`;
-    /// - std::optional: none, or its value;
+    /// - std::optional: none, or its value; one of optionals: none, or a tuple of its value;
     /// - contiguous doubles such as std::vector<double>: an array of doubles;
     /// - std::set, std::unordered_set: a set; std::unordered_map: a set of pairs;
     /// - std::tuple, std::pair, std::map, std::bitset, any other range: a tuple. Sets and tuples nest to any depth;
@@ -226,7 +236,10 @@ public:
             const std::string_view utf8 = element;
             step([&] { return phicache_key_add_string(handle(), bytes(utf8)); });
         } else if constexpr (detail::is_optional<U>::value) {
-            element ? add(*element) : add(nullptr);
+            // Enclosed if it is none itself, or may be: that is not the empty optional.
+            if (!element) return add(nullptr);
+            if (!detail::may_be_none(*element)) return add(*element);
+            begin_tuple().add(*element).end_tuple();
         } else if constexpr (detail::is_complex<U>::value) {
             using Part = typename U::value_type;
             static_assert(sizeof(Part) <= 8, "floating-point numbers have at most 64 bits");
