@@ -2,9 +2,12 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <phicache.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -50,6 +53,23 @@ struct grid {
     std::size_t size() const { return elements.size(); }
 };
 [[maybe_unused]] static void add_to_key(phicache::key& key, const grid& x) { key.add(x.rows).add(x.elements); }
+
+/// The elements of their bases are not all of them.
+struct path : std::vector<double> {
+    using vector::vector;
+    double cost = 1;
+};
+struct table : std::map<int, std::string> {
+    bool is_complete = false;
+};
+struct label : std::string {
+    int color = 0;
+};
+template <class... A>
+struct tagged : std::variant<A...> {
+    using std::variant<A...>::variant;
+    char tag = 0;  // in the padding of the variant
+};
 
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice) {
@@ -323,6 +343,43 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.memoize<double>(grid(), [] { return 0.5; });
 #elif CASE == 111  // `store` is the cache
     (void)phicache::memo([](int n) { return n; }, cache);
+#elif CASE == 120  // in the namespace of T
+    cache.set("key", path{1, 2});
+#elif CASE == 121  // in the namespace of T
+    (void)cache.get<path>("key");
+#elif CASE == 122  // in the namespace of T
+    phicache::memo memo{[](int) { return table(); }};
+    (void)memo(1);
+#elif CASE == 123  // in the namespace of T
+    (void)cache.memoize<std::vector<label>>("key", [] { return std::vector<label>(1); });
+#elif CASE == 124  // use_key_of_or_bytes_of
+    (void)cache.get<int>(path{1, 2});
+#elif CASE == 125  // write add_to_key
+    phicache::key().add(table());
+#elif CASE == 126  // write add_to_key
+    phicache::memo memo{[](const label& x) { return x.size(); }};
+    (void)memo({});
+#elif CASE == 127  // write add_to_key
+    phicache::memo memo{[](const tagged<int, double>& x) { return x.tag; }};
+    (void)memo(1);
+#elif CASE == 128  // no pointer and no view
+    cache.set("key", std::ref(number));
+#elif CASE == 129  // no pointer and no view
+    (void)cache.memoize<std::optional<std::reference_wrapper<const int>>>("key", [&] {
+        return std::optional(std::ref(number));
+    });
+#elif CASE == 130  // use_key_of_or_bytes_of
+    (void)cache.get<int>(std::vector<std::reference_wrapper<const int>>{number});
+#elif CASE == 131  // no pointer and no view
+    cache.memoize("key", [] { return std::vector<int>(1).begin(); });
+#elif CASE == 132  // no pointer and no view
+    cache.set("key", cache.try_get<int>("other"));
+#elif CASE == 133  // no pointer and no view
+    (void)cache.get<phicache_bytes>("key");
+#elif CASE == 134  // in the namespace of T
+    (void)cache.get<std::set<int, std::function<bool(int, int)>>>("key");
+#elif CASE == 135  // in the namespace of T
+    (void)cache.get<std::pair<const int, std::string>>("key");
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

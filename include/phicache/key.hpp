@@ -61,13 +61,14 @@ template <class T, class = void>
 struct is_complex : std::false_type {};
 template <class T>
 struct is_complex<T, std::void_t<decltype(std::declval<const T&>().real() + std::declval<const T&>().imag())>>
-    : std::is_floating_point<typename T::value_type> {};
+    : std::bool_constant<std::is_floating_point_v<typename T::value_type> &&
+                         sizeof(T) == 2 * sizeof(typename T::value_type)> {};
 /// std::bitset, without its header.
 template <class T, class = void>
 struct is_bitset : std::false_type {};
 template <class T>
-struct is_bitset<T, std::void_t<typename T::reference, decltype(std::declval<const T&>().to_ullong())>>
-    : std::true_type {};
+struct is_bitset<T, std::void_t<typename T::reference, decltype(extends<T>(&T::to_ullong))>>
+    : std::bool_constant<!extends<T>(&T::to_ullong)> {};
 
 /// The name in a key of a time in whole units: that of Julia's type.
 template <class T>
@@ -94,7 +95,6 @@ template <class Number, class Period>
 inline constexpr const char* duration_name<std::chrono::duration<Number, Period>> =
     std::is_integral_v<Number> ? period_name<typename Period::type> : nullptr;
 
-/// Whether a T can be an element of a key.
 /// Whether what an optional holds may have the key of an empty one.
 template <class T>
 constexpr bool may_be_none(const T& held) noexcept {
@@ -105,6 +105,7 @@ constexpr bool may_be_none(const T& held) noexcept {
     }
 }
 
+/// Whether a T can be an element of a key.
 template <class T>
 constexpr bool is_key_element() noexcept;
 template <class T>
@@ -119,6 +120,8 @@ constexpr bool is_key_element() noexcept {
         return true;
     } else if constexpr (std::is_arithmetic_v<T>) {
         return sizeof(T) <= 8;
+    } else if constexpr (extends_container<T>) {
+        return false;
     } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
         return true;
     } else if constexpr (is_optional<T>::value) {
@@ -229,6 +232,8 @@ public:
         } else if constexpr (std::is_floating_point_v<U>) {
             static_assert(sizeof(U) <= 8, "floating-point numbers have at most 64 bits");
             step([&] { return phicache_key_add_double(handle(), static_cast<double>(element)); });
+        } else if constexpr (detail::extends_container<U>) {
+            static_assert(detail::always_false<T>, PHICACHE_HPP_ELEMENTS);
         } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
             if constexpr (std::is_pointer_v<T>) {
                 if (element == nullptr) return add(nullptr);
