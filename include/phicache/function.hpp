@@ -618,7 +618,8 @@ class method : public detail::method_calls<typename detail::shape_of<Signature>:
     using base = detail::method_calls<typename detail::shape_of<Signature>::type>;
 
 public:
-    /// The prefix distinguishes methods that share a cache; it may be null.
+    /// The prefix, which may be null, distinguishes methods that share a cache: two with the same prefix read each other's
+    /// results. Beside a memo with this prefix on the cache, a call that finds no value is an error.
     template <class F>
     method(text prefix, F&& function, method_kind kind = method_kind::plain)
         : method(try_make(prefix, std::forward<F>(function), kind).value()) {}
