@@ -18,6 +18,8 @@ struct owns_memory {
     std::string text;
 };
 struct no_element {};
+[[maybe_unused]] static int overloaded(int n) { return n; }
+[[maybe_unused]] static double overloaded(double x) { return x; }
 struct analysis {
     phicache::dict_cache cache;
     int count;
@@ -86,6 +88,8 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     purviews.set(cause, {0}, {{0}, {1, 2}});
     (void)phicache::node_set::from_mask(mask);
     (void)mice.get("key").value().pinned().origin();
+    (void)phicache::memo<double(double)>(overloaded);
+    (void)cache.view().get_many({"key", "other"});
 #elif CASE == 1  // no pointer and no view
     cache.set("key", &number);
 #elif CASE == 2  // no pointer and no view
@@ -182,7 +186,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)(*mice.get("key")).try_payload_view<double>();
 #elif CASE == 47  // deleted
     (void)phicache::dict_cache().view();
-#elif CASE == 48  // deleted
+#elif CASE == 48  // would dangle: name the cache first
     const phicache::cache of_nothing = phicache::dict_cache();
     (void)of_nothing;
 #elif CASE == 49  // deleted
@@ -310,7 +314,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
 #elif CASE == 97  // it needs a context
     phicache::disk_cache disk;
     (void)disk;
-#elif CASE == 98  // the context comes before the options
+#elif CASE == 98  // the_context_comes_before_the_options
     phicache::disk_cache disk{phicache::cache_options()};
     (void)disk;
 #elif CASE == 99  // no pointer and no view
@@ -380,6 +384,35 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.get<std::set<int, std::function<bool(int, int)>>>("key");
 #elif CASE == 135  // in the namespace of T
     (void)cache.get<std::pair<const int, std::string>>("key");
+#elif CASE == 140  // the_name_is_in_the_options
+    (void)phicache::dict_cache("name");
+#elif CASE == 141  // the_address_is_in_the_configuration
+    (void)phicache::redis_cache("redis://localhost");
+#elif CASE == 142  // would dangle: name the cache first
+    phicache::memo_options options;
+    options.store = phicache::dict_cache();
+#elif CASE == 143  // the_context_comes_before_the_options
+    (void)phicache::disk_cache(phicache::cache_options(), "context");
+#elif CASE == 144  // the_directory_is_in_the_configuration
+    (void)phicache::disk_cache("context", "/tmp");
+#elif CASE == 145  // use_key_of_or_a_vector
+    (void)cache.memoize<double>({1.0, 2.0}, [] { return 0.5; });
+#elif CASE == 146  // use_key_of_or_a_vector
+    cache.set({1, number}, 0.5);
+#elif CASE == 147  // needs_a_value_too
+    cache.set("key");
+#elif CASE == 148  // needs_a_key_and_a_function
+    (void)cache.memoize<int>("key");
+#elif CASE == 149  // needs_a_key_and_a_function
+    (void)cache.memoize([] { return 1; });
+#elif CASE == 150  // overloaded function
+    (void)phicache::memo(overloaded);
+#elif CASE == 151  // a memo is made from a function, a memo_options, and a config
+    (void)phicache::memo(+[](int n) { return n; }, phicache::memo_options(), "name");
+#elif CASE == 152  // use_key_of
+    (void)phicache::key(1, 2);
+#elif CASE == 153  // deleted
+    (void)phicache::mice_cache();
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

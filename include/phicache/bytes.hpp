@@ -248,6 +248,9 @@ public:
     /// A number is neither text nor a range; `bytes_of(number)` has its bytes, and `key` the key of arguments.
     template <class Number, std::enable_if_t<std::is_arithmetic_v<Number> || std::is_enum_v<Number>, int> = 0>
     bytes(Number use_bytes_of_or_key) = delete;
+    /// Nor are numbers in braces: a vector of them is, or `key::of(a, b)` as a key.
+    template <class Number, std::enable_if_t<std::is_arithmetic_v<Number>, int> = 0>
+    bytes(std::initializer_list<Number> use_key_of_or_a_vector) = delete;
     /// A struct, tuple or container of containers is no range of bytes: as a key it is `key::of(object)`, or
     /// `bytes_of(object)` if it is a trivially copyable struct without padding.
     template <class Object, std::enable_if_t<detail::is_no_bytes<Object>, int> = 0>

@@ -86,6 +86,9 @@ struct no_options {
                   "the second argument of a memo is a memo_options: its `store` is the cache, and its `prefix` tells "
                   "the memos of one cache apart");
 };
+/// In place of a signature where something else was given than what a memo is made from, or an overloaded function: of
+/// that, compilers say that it cannot be resolved, in few lines.
+struct no_signature {};
 /// A method that is made without its text, which is one error.
 template <class F>
 struct no_prefix {
@@ -519,6 +522,9 @@ public:
     template <class F, class = std::enable_if_t<!std::is_same_v<std::decay_t<F>, memo>>>
     explicit memo(F&& function, const memo_options& options = {}, config_ref settings = {})
         : memo(try_make(std::forward<F>(function), options, settings).value()) {}
+    /// The one of several overloads that has the signature.
+    explicit memo(std::add_pointer_t<Signature> function, const memo_options& options = {}, config_ref settings = {})
+        : memo(try_make(function, options, settings).value()) {}
     template <class F>
     static expected<memo> try_make(F&& function, const memo_options& options = {}, config_ref settings = {}) {
         using Stored = std::decay_t<F>;
@@ -589,6 +595,7 @@ memo(F&&, const memo_options& = {}, config_ref = {}) -> memo<typename detail::si
 
 template <class F, class Options, std::enable_if_t<!std::is_convertible_v<const Options&, const memo_options&>, int> = 0>
 memo(F&&, const Options&) -> memo<typename detail::no_options<Options>::type>;
+memo(...) -> memo<detail::no_signature>;
 
 /// The kind of a method. A `repertoire` method does not use its cache while the configuration of the cache has
 /// `cache_repertoires` off.
@@ -601,6 +608,16 @@ public:
     explicit memo(Any&&...) {}
     template <class... Any>
     double operator()(Any&&...) const;
+};
+template <>
+class memo<detail::no_signature> : public memo<detail::unknown_signature> {
+public:
+    template <class Given = void>
+    explicit memo(...) {
+        static_assert(detail::always_false<Given>,
+                      "a memo is made from a function, a memo_options, and a config; of an overloaded function, name the "
+                      "signature, as in phicache::memo<double(double)>(f)");
+    }
 };
 
 /// A member function, or a function with the object as its first argument, with a cache that each call names (PyPhi's

@@ -170,6 +170,9 @@ public:
             failure_ = made.error();
         }
     }
+    /// The elements of a key are for `of` and `add`.
+    template <class First, class Second, class... More>
+    explicit key(const First& use_key_of, const Second&, const More&...) = delete;
     static expected<key> try_make() {
         return detail::create<key>([](phicache_key** out) { return phicache_key_new(out); });
     }

@@ -247,6 +247,7 @@ public:
     using owner::owner;
     mice_cache(mice_cache&&) noexcept = default;
     mice_cache& operator=(mice_cache&&) noexcept = default;
+    mice_cache() = delete;  // it needs a subsystem
     mice_cache(const mice_cache&) = delete;  // said here too, so that the message is short
     mice_cache& operator=(const mice_cache&) = delete;
     /// A cache where its parent is; the parent must be the cache of the same system, uncut. Without a parent: in this
