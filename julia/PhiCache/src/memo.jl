@@ -71,7 +71,7 @@ function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=no
     returns === Any || returns === V || throw_other_returns(returns, V)
     # Also for a private cache, which does not use it: so a wrong percentage throws now, not at the first call.
     limit = maximum_memory_percent === nothing ? nothing : config_with_limit(maximum_memory_percent)
-    prepare = prepare === nothing ? MethodLookup{V,typeof(f)}(f, outlives_process(cache)) : prepare
+    prepare = prepare === nothing ? MethodLookup{V,typeof(f)}(f, readers_of(cache)) : prepare
     # A private cache holds plain bytes; each call knows their type.
     D = cache === nothing ? DictCache{Any} : typeof(cache)
     memo = Memo{typeof(prepare),typeof(f),D,cache === nothing}(
@@ -103,13 +103,16 @@ end
 # any new definition.
 struct MethodLookup{V,F}
     original::F
-    # Whether other processes read the keys. Then the signature identifies a method; in this process also its world age.
-    shared::Bool
+    # Which processes read the keys. Where others do, the signature identifies a method; in this process also its world
+    # age, and if a file may take the keys to another process, the number of this one.
+    readers::Symbol
     known::Base.RefValue{KnownMethods}
     lock::ReentrantLock
 end
-MethodLookup{V,F}(f, shared) where {V,F} =
-    MethodLookup{V,F}(f, shared, Ref(KnownMethods(0, IdDict{Any,String}())), ReentrantLock())
+MethodLookup{V,F}(f, readers) where {V,F} =
+    MethodLookup{V,F}(f, readers, Ref(KnownMethods(0, IdDict{Any,String}())), ReentrantLock())
+
+readers_of(cache) = outlives_process(cache) ? :all : cache === nothing ? :this : :this_or_a_later
 
 # The world age of the task: it does not call methods that were defined later.
 world_age() = ccall(:jl_get_tls_world_age, UInt, ())
@@ -135,9 +138,10 @@ end
     method = which(plain.original, types)
     name = method_signature(method)
     if method.primary_world > world
-        name = string(name, "@", world, " (old)")
-    elseif !plain.shared
+        name = of_this_process(string(name, "@", world, " (old)"))
+    elseif plain.readers != :all
         name = string(name, "@", method.primary_world)
+        plain.readers == :this_or_a_later && (name = of_this_process(name))
     end
     # If an argument is a type, dispatch looks at its value, but `known` has only its type: do not remember the name.
     any(argument -> argument isa Type, arguments) && return name
@@ -389,7 +393,7 @@ function Base.deepcopy_internal(memo::Memo, seen::IdDict)
     copied = copy_of(memo)
     seen[memo] = copied
     copied.original = Base.deepcopy_internal(memo.original, seen)
-    copied.prepare = copied.prepare isa MethodLookup ? typeof(copied.prepare)(copied.original, memo.prepare.shared) :
+    copied.prepare = copied.prepare isa MethodLookup ? typeof(copied.prepare)(copied.original, memo.prepare.readers) :
                      Base.deepcopy_internal(memo.prepare, seen)
     return copied
 end

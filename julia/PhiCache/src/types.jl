@@ -170,22 +170,24 @@ const TYPE_NAMES_LOCK = ReentrantLock()
 
 type_name(@nospecialize(T)) = (name = get(TYPE_NAMES[], T, nothing); name === nothing ? new_name(T) : name::String)
 
-# A number of this process. A saved file takes keys to other processes, which give the numbers of anonymous functions to
-# other functions, so the names of these have this number too.
+# A number of this process, for names that mean something else in another one: those of anonymous functions, of second
+# types, and of definitions (`memo.jl`). A saved file takes keys to other processes, which must not find them there.
 const PROCESS_NUMBER = Ref("")
 number_process() = PROCESS_NUMBER[] = string(open(file -> read(file, UInt64), "/dev/urandom"), base=16)
+
+of_this_process(name) = string(name, "@", PROCESS_NUMBER[])
 
 # Whether a name contains that of an anonymous or inner function, which ends with a number. (Numbers of modules do not
 # matter.)
 is_numbered(name) = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", name)
 
 @noinline new_name(@nospecialize(T)) = lock(TYPE_NAMES_LOCK) do
-    spelled = name = replace(spell(T), '\0' => "\\0")
-    is_numbered(name) && (spelled = name = string(name, "@", PROCESS_NUMBER[]))
+    spelled = replace(spell(T), '\0' => "\\0")
+    name = is_numbered(spelled) ? of_this_process(spelled) : spelled
     number = 1
     while get(NAMED_TYPES, name, T) !== T
         number += 1
-        name = string(spelled, "#", number)
+        name = of_this_process(string(spelled, "#", number))
     end
     NAMED_TYPES[name] = T
     names = copy(TYPE_NAMES[])
