@@ -156,10 +156,6 @@ end
 # Whether the values outlive this process, or are read by others: then keys do not depend on the process.
 outlives_process(cache) = cache isa Union{RedisCache,DiskCache}
 
-# Whether keys have the fields of structs. A saved file has the keys of the DictCache that was saved.
-has_fields_in_keys(cache) = cache isa RedisCache
-has_fields_in_keys(cache::DiskCache) = cache.type_file !== nothing
-
 # The values of a memo must not outlive the code that computed them.
 function check_version(::DiskCache, prefix)
     prefix !== nothing && occursin(r"@[^@]+$", prefix) || throw(PhiCacheError(ERROR_INVALID_ARGUMENT,

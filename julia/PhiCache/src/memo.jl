@@ -245,7 +245,6 @@ end
 # The key of a call. It must be released.
 @inline function memo_key(::Type{V}, memo::Memo, call::Call, cache) where {V}
     key = borrow_builder(memo.typed, memo.typed ? EXACT : PLAIN, outlives_process(cache))
-    key.with_fields = memo.typed && has_fields_in_keys(cache)
     if !is_private(memo)
         add!(key, memo.prefix)
         add_captured!(key, memo.original)
@@ -279,7 +278,7 @@ is_constant(T) = T <: Union{String,Symbol} || isprimitivetype(T) && !(T <: Ptr) 
     isstructtype(T) && isconcretetype(T) && !T.mutable && !(T <: Function) && all(is_constant, fieldtypes(T))
 
 # The number of an anonymous function means nothing to other processes.
-add_parameter!(key, T) = key.shared && isempty(portable_names(T).name) || add!(key, T)
+add_parameter!(key, T) = key.shared && find_name(T).is_nameless || add!(key, T)
 
 value_type_name(V, cache) = type_name(V)
 value_type_name(V, ::RedisCache) = layout(V)

@@ -32,7 +32,6 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vara
         return converted(V, method.original(object, arguments...; keywords...))
     end
     builder = borrow_builder(false, EXACT_UNTYPED, outlives_process(cache))
-    builder.with_fields = has_fields_in_keys(cache)
     add!(builder, method.prefix)
     add_each!(builder, arguments)
     add_keywords!(builder, values_of(keywords))

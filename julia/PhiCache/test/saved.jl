@@ -102,6 +102,24 @@ mktempdir() do directory
         @test run_with(3.0) == "3.0"
     end
 
+    @testset "structs and enums that have changed are other keys" begin
+        run_with(definitions) = run_after(file * "5", """
+            $definitions
+            struct Two; one::One; end
+            struct Tree; below::Vector{Tree}; end
+            @phicache cache=cache prefix="memo" memo(x)::Float64 = 1.0
+            method = CachedMethod((object, x) -> 1.0; prefix="method")
+            request(key) = (get!(() -> 1.0, cache, ("key", key)); memo(key); method(cache, nothing, key))
+            one = One(1, 2)
+            foreach(request, (one, Two(one), (1, one), Tree([])))
+            memo(Color(1)), method(cache, nothing, [Color(1)])
+            print(info(cache).hits)""")
+        @test run_with("struct One; a::Int; b::Int; end; @enum Color red=1 green=2") == "0"
+        @test run_with("struct One; a::Int; b::Int; end; @enum Color red=1 green=2") == "14"
+        # Only the tree is the same.
+        @test run_with("struct One; b::Int; a::Int; end; @enum Color red=2 green=1") == "3"
+    end
+
     @testset "MICE belong to their subsystem" begin
         network = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "saved test")
         system, other = Subsystem(network, (1, 0, 0), NodeSet(1, 2, 3)), Subsystem(network, (0, 0, 0), NodeSet(1, 2, 3))
