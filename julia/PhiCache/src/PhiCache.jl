@@ -1,6 +1,6 @@
 """
-The Julia package of the phicache library: results of expensive computations, kept in memory below a limit, on disk or in
-Redis.
+The Julia package of the phicache library: results of expensive computations, kept in memory below a limit, on disk or
+in Redis.
 
     using PhiCache
     cache = DictCache{Vector{Float64}}()

@@ -133,7 +133,8 @@ is_plain(key, value::Symbol) = false
 end
 
 add_one_by_one!(key, ::Tuple{}) = nothing
-@inline add_one_by_one!(key, values::Tuple) = (add_argument!(key, first(values)); add_one_by_one!(key, Base.tail(values)))
+@inline add_one_by_one!(key, values::Tuple) =
+    (add_argument!(key, first(values)); add_one_by_one!(key, Base.tail(values)))
 
 # Builders of the package; they have no twin.
 const BUILDERS = Spares{KeyBuilder}()

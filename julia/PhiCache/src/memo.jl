@@ -308,8 +308,8 @@ function reset_counts!(memo::Memo)
     return memo
 end
 
-# Removes what the function has computed, because it changes. Values that outlive the process belong to the version in the
-# prefix: they stay. So do those of other memos on the same cache.
+# Removes what the function has computed, because it changes. Values that outlive the process belong to the version in
+# the prefix: they stay. So do those of other memos on the same cache.
 function forget!(memo::Memo)
     memo.cache === nothing && return reset_counts!(memo)
     is_private(memo) && return empty!(memo)
