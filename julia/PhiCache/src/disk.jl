@@ -73,7 +73,7 @@ function DiskCache{V}(context::Union{AbstractString,Vector{UInt8}}; options...) 
 end
 
 DiskCache(arguments...; options...) = DiskCache{Any}(arguments...; options...)
-DiskCache{V}(arguments...; options...) where {V} = throw_no_constructor("DiskCache", arguments,
+DiskCache{V}(arguments...; options...) where {V} = throw_no_method("DiskCache", arguments,
     "DiskCache{V}(context; options...), with a text that says what the values are, such as \"entropy, version 1\", " *
     "or DiskCache{V}(fingerprint, role; options...)")
 

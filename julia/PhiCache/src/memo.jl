@@ -55,12 +55,11 @@ mutable struct Memo{P,F,D,Private} <: Function
 end
 
 Memo(f; options...) = new_memo(f, nothing; checked("Memo", MEMO_OPTIONS, options)...)
-Memo(arguments...; options...) = throw_no_constructor("Memo", arguments, "Memo(f; options...)")
+Memo(arguments...; options...) = throw_no_method("Memo", arguments, "Memo(f; options...)")
 
 function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=nothing, config=default_config(),
                   cache=nothing, prefix=nothing)
-    f isa Base.Callable || !isempty(methods(f)) ||
-        throw(ArgumentError("Memo: $(described(f)), cannot be called; expected a function"))
+    check_callable("Memo", f)
     cache isa Union{Nothing,DictCache,RedisCache,DiskCache} ||
         throw(ArgumentError("Memo: the option cache is $(described(cache)); expected $(OPTIONS.cache[2])"))
     cache === nothing && prefix !== nothing && throw(ArgumentError(
@@ -80,6 +79,9 @@ function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=no
     cache === nothing || register_memo(memo, cache, memo.prefix)
     return memo
 end
+
+check_callable(type, f) = f isa Base.Callable || !isempty(methods(f)) ||
+    throw(ArgumentError("$type: $(described(f)), cannot be called; expected a function"))
 
 throw_other_returns(returns, V) =
     throw(ArgumentError("the memo has returns=$returns, its cache holds values of type $V; expected the same type"))
@@ -338,6 +340,9 @@ Base.valtype(memo::Memo) = memo.returns
 
 # A memo as an argument counts as its function.
 add!(key::KeyBuilder, memo::Memo) = add_typed!((key, memo) -> add_argument!(key, memo.original), key, memo)
+
+# Its whole type is of no use in a message.
+shown_type(::Memo) = "::Memo"
 
 Base.show(io::IO, memo::Memo) = print(io, "Memo{", valtype(memo), "}(", shown_name(memo.original), ")")
 Base.show(io::IO, ::MIME"text/plain", memo::Memo) = show(io, memo)
