@@ -1,6 +1,6 @@
 """
-The Julia package of the phicache library: results of expensive computations, kept in memory below a limit, on disk or in
-Redis.
+The Julia package of the phicache library: results of expensive computations, kept in memory below a limit, on disk or
+in Redis.
 
     using PhiCache
     cache = DictCache{Vector{Float64}}()
@@ -69,6 +69,7 @@ module PhiCache
 # | `saved.jl`      | a cache saved to one file                                             |
 # | `mice.jl`       | `Mice` and `MICECache`                                                |
 # | `registry.jl`   | all caches that have a name                                           |
+# | `misuse.jl`     | calls that no method takes, answered with those that exist            |
 
 import Libdl
 import Serialization
@@ -118,6 +119,7 @@ include("contents.jl")
 include("saved.jl")
 include("mice.jl")
 include("registry.jl")
+include("misuse.jl")
 
 function __init__()
     load_library()

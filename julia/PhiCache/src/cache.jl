@@ -41,7 +41,7 @@ end
 
 # The two operations below all others: looking up a key and storing a value. `prepare_key` makes the key. Caches with
 # special keys or values have methods of their own.
-@inline prepare_key(cache::AbstractCache, key) = make_key(key, outlives_process(cache), has_fields_in_keys(cache))
+@inline prepare_key(cache::AbstractCache, key) = make_key(key, outlives_process(cache))
 
 # Calls `f` with the prepared key.
 @inline function with_key(f::F, cache::AbstractCache, key) where {F}

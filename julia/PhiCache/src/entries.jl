@@ -87,9 +87,9 @@ Base.pairs(cache::AbstractCache{V}) where {V} = Entries{Pair{Vector{UInt8},V}}(p
 """
     entries(cache)
 
-An iterator over the entries of a cache, as [`pairs`](@ref), with all that is known of each: `key`, `value`, `bytes` (the
-memory that the entry takes, overhead included), and `cost_ns` (the nanoseconds that the computation took; 0 if that is
-not known).
+An iterator over the entries of a cache, as [`pairs`](@ref), with all that is known of each: `key`, `value`, `bytes`
+(the memory that the entry takes, overhead included), and `cost_ns` (the nanoseconds that the computation took; 0 if
+that is not known).
 
     sort!(collect(entries(cache)); by=entry -> entry.bytes, rev=true)     # the largest first
 """

@@ -16,10 +16,11 @@ Appends arguments; keyword arguments come last. These have the same encoding as 
 Numbers of equal value (`==`) are equal, whatever their types: -0.0 equals 0.0, and all NaNs are equal.
 [`encode_typed_key`](@ref) tells integers, floating-point numbers and `Bool` apart.
 
-All other values are encoded as the name of their type and their contents: a `Char`, `Symbol`, `missing`, `Complex`,
-`Regex`, `Dict`, `Ref`, type, named function, and any immutable struct of such values (a `Pair`, a `Date`, a closure
-with its captured variables). A mutable struct is refused, because its contents may change. For your own type define a
-method `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple of the data that identify a value.
+All other values are encoded as the name of their type (which has a hash of the fields of your structs) and their
+contents: a `Char`, `Symbol`, `missing`, `Complex`, `Regex`, `Dict`, `Ref`, type, named function, and any immutable
+struct of such values (a `Pair`, a `Date`, a closure with its captured variables). A mutable struct is refused, because
+its contents may change. For your own type define a method `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple
+of the data that identify a value.
 
 The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value.
 """
@@ -132,7 +133,8 @@ is_plain(key, value::Symbol) = false
 end
 
 add_one_by_one!(key, ::Tuple{}) = nothing
-@inline add_one_by_one!(key, values::Tuple) = (add_argument!(key, first(values)); add_one_by_one!(key, Base.tail(values)))
+@inline add_one_by_one!(key, values::Tuple) =
+    (add_argument!(key, first(values)); add_one_by_one!(key, Base.tail(values)))
 
 # Builders of the package; they have no twin.
 const BUILDERS = Spares{KeyBuilder}()
@@ -148,14 +150,13 @@ const LONGEST_BUFFER_KEPT = 1 << 20
 
 # The key as an object with bytes, for arguments of type CBytes; `release_key` must follow. For a tuple it is a builder.
 # A value that is neither bytes nor a tuple is a list of one argument.
-# `shared` says whether other processes read it, and `with_fields` whether the names of structs have their fields.
-make_key(key::Union{AbstractString,AbstractVector{UInt8}}, shared, with_fields=false) = raw_key(key)
-make_key(key::KeyBuilder, shared, with_fields=false) = key
-@inline make_key(key, shared, with_fields=false) = make_key((key,), shared, with_fields)
+# `shared` says whether other processes read it.
+make_key(key::Union{AbstractString,AbstractVector{UInt8}}, shared) = raw_key(key)
+make_key(key::KeyBuilder, shared) = key
+@inline make_key(key, shared) = make_key((key,), shared)
 
-@inline function make_key(key::Tuple, shared, with_fields=false)
+@inline function make_key(key::Tuple, shared)
     builder = borrow_builder(false, PLAIN, shared)
-    builder.with_fields = with_fields
     add_each!(builder, key)
     return builder
 end
@@ -188,7 +189,7 @@ struct KeyParts{P<:Tuple{Vararg{Union{AbstractString,AbstractArray}}}}
     KeyParts(parts::Vararg{Union{AbstractString,AbstractArray},N}) where {N} = new{typeof(parts)}(parts)
 end
 
-@inline function make_key(key::KeyParts, shared, with_fields=false)
+@inline function make_key(key::KeyParts, shared)
     builder = borrow_builder()
     # Raw keys begin with no tag of the encoding.
     builder.len = 0

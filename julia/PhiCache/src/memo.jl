@@ -55,12 +55,11 @@ mutable struct Memo{P,F,D,Private} <: Function
 end
 
 Memo(f; options...) = new_memo(f, nothing; checked("Memo", MEMO_OPTIONS, options)...)
-Memo(arguments...; options...) = throw_no_constructor("Memo", arguments, "Memo(f; options...)")
+Memo(arguments...; options...) = throw_no_method("Memo", arguments, "Memo(f; options...)")
 
 function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=nothing, config=default_config(),
                   cache=nothing, prefix=nothing)
-    f isa Base.Callable || !isempty(methods(f)) ||
-        throw(ArgumentError("Memo: $(described(f)), cannot be called; expected a function"))
+    check_callable("Memo", f)
     cache isa Union{Nothing,DictCache,RedisCache,DiskCache} ||
         throw(ArgumentError("Memo: the option cache is $(described(cache)); expected $(OPTIONS.cache[2])"))
     cache === nothing && prefix !== nothing && throw(ArgumentError(
@@ -71,7 +70,7 @@ function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=no
     returns === Any || returns === V || throw_other_returns(returns, V)
     # Also for a private cache, which does not use it: so a wrong percentage throws now, not at the first call.
     limit = maximum_memory_percent === nothing ? nothing : config_with_limit(maximum_memory_percent)
-    prepare = prepare === nothing ? MethodLookup{V,typeof(f)}(f, outlives_process(cache)) : prepare
+    prepare = prepare === nothing ? MethodLookup{V,typeof(f)}(f, readers_of(cache)) : prepare
     # A private cache holds plain bytes; each call knows their type.
     D = cache === nothing ? DictCache{Any} : typeof(cache)
     memo = Memo{typeof(prepare),typeof(f),D,cache === nothing}(
@@ -80,6 +79,9 @@ function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=no
     cache === nothing || register_memo(memo, cache, memo.prefix)
     return memo
 end
+
+check_callable(type, f) = f isa Base.Callable || !isempty(methods(f)) ||
+    throw(ArgumentError("$type: $(described(f)), cannot be called; expected a function"))
 
 throw_other_returns(returns, V) =
     throw(ArgumentError("the memo has returns=$returns, its cache holds values of type $V; expected the same type"))
@@ -103,13 +105,16 @@ end
 # any new definition.
 struct MethodLookup{V,F}
     original::F
-    # Whether other processes read the keys. Then the signature identifies a method; in this process also its world age.
-    shared::Bool
+    # Which processes read the keys. Where others do, the signature identifies a method; in this process also its world
+    # age, and if a file may take the keys to another process, the number of this one.
+    readers::Symbol
     known::Base.RefValue{KnownMethods}
     lock::ReentrantLock
 end
-MethodLookup{V,F}(f, shared) where {V,F} =
-    MethodLookup{V,F}(f, shared, Ref(KnownMethods(0, IdDict{Any,String}())), ReentrantLock())
+MethodLookup{V,F}(f, readers) where {V,F} =
+    MethodLookup{V,F}(f, readers, Ref(KnownMethods(0, IdDict{Any,String}())), ReentrantLock())
+
+readers_of(cache) = outlives_process(cache) ? :all : cache === nothing ? :this : :this_or_a_later
 
 # The world age of the task: it does not call methods that were defined later.
 world_age() = ccall(:jl_get_tls_world_age, UInt, ())
@@ -135,9 +140,10 @@ end
     method = which(plain.original, types)
     name = method_signature(method)
     if method.primary_world > world
-        name = string(name, "@", world, " (old)")
-    elseif !plain.shared
+        name = of_this_process(string(name, "@", world, " (old)"))
+    elseif plain.readers != :all
         name = string(name, "@", method.primary_world)
+        plain.readers == :this_or_a_later && (name = of_this_process(name))
     end
     # If an argument is a type, dispatch looks at its value, but `known` has only its type: do not remember the name.
     any(argument -> argument isa Type, arguments) && return name
@@ -241,7 +247,6 @@ end
 # The key of a call. It must be released.
 @inline function memo_key(::Type{V}, memo::Memo, call::Call, cache) where {V}
     key = borrow_builder(memo.typed, memo.typed ? EXACT : PLAIN, outlives_process(cache))
-    key.with_fields = memo.typed && has_fields_in_keys(cache)
     if !is_private(memo)
         add!(key, memo.prefix)
         add_captured!(key, memo.original)
@@ -275,7 +280,7 @@ is_constant(T) = T <: Union{String,Symbol} || isprimitivetype(T) && !(T <: Ptr) 
     isstructtype(T) && isconcretetype(T) && !T.mutable && !(T <: Function) && all(is_constant, fieldtypes(T))
 
 # The number of an anonymous function means nothing to other processes.
-add_parameter!(key, T) = key.shared && isempty(portable_names(T).name) || add!(key, T)
+add_parameter!(key, T) = key.shared && find_name(T).is_nameless || add!(key, T)
 
 value_type_name(V, cache) = type_name(V)
 value_type_name(V, ::RedisCache) = layout(V)
@@ -305,8 +310,8 @@ function reset_counts!(memo::Memo)
     return memo
 end
 
-# Removes what the function has computed, because it changes. Values that outlive the process belong to the version in the
-# prefix: they stay. So do those of other memos on the same cache.
+# Removes what the function has computed, because it changes. Values that outlive the process belong to the version in
+# the prefix: they stay. So do those of other memos on the same cache.
 function forget!(memo::Memo)
     memo.cache === nothing && return reset_counts!(memo)
     is_private(memo) && return empty!(memo)
@@ -335,6 +340,9 @@ Base.valtype(memo::Memo) = memo.returns
 
 # A memo as an argument counts as its function.
 add!(key::KeyBuilder, memo::Memo) = add_typed!((key, memo) -> add_argument!(key, memo.original), key, memo)
+
+# Its whole type is of no use in a message.
+shown_type(::Memo) = "::Memo"
 
 Base.show(io::IO, memo::Memo) = print(io, "Memo{", valtype(memo), "}(", shown_name(memo.original), ")")
 Base.show(io::IO, ::MIME"text/plain", memo::Memo) = show(io, memo)
@@ -389,7 +397,7 @@ function Base.deepcopy_internal(memo::Memo, seen::IdDict)
     copied = copy_of(memo)
     seen[memo] = copied
     copied.original = Base.deepcopy_internal(memo.original, seen)
-    copied.prepare = copied.prepare isa MethodLookup ? typeof(copied.prepare)(copied.original, memo.prepare.shared) :
+    copied.prepare = copied.prepare isa MethodLookup ? typeof(copied.prepare)(copied.original, memo.prepare.readers) :
                      Base.deepcopy_internal(memo.prepare, seen)
     return copied
 end

@@ -17,7 +17,7 @@ end
 Mice(direction::Direction, mechanism, purview, phi::Real, payload=nothing) =
     Mice{typeof(payload)}(direction, NodeSet(mechanism), NodeSet(purview), phi, payload)
 Mice(arguments...) =
-    throw_no_constructor("Mice", arguments, "Mice(direction, mechanism, purview, phi, payload) with CAUSE or EFFECT")
+    throw_no_method("Mice", arguments, "Mice(direction, mechanism, purview, phi, payload) with CAUSE or EFFECT")
 
 Base.convert(::Type{Mice{P}}, mice::Mice{P}) where {P} = mice
 Base.convert(::Type{Mice{P}}, mice::Mice) where {P} =
@@ -105,7 +105,7 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
 end
 
 MICECache(arguments...; options...) = MICECache{Any}(arguments...; options...)
-MICECache{P}(arguments...; options...) where {P} = throw_no_constructor("MICECache", arguments,
+MICECache{P}(arguments...; options...) where {P} = throw_no_method("MICECache", arguments,
     "MICECache{P}(subsystem; options...) with the type P of its payloads and a Subsystem")
 
 # Caches of one system on disk or at a server have the same records.

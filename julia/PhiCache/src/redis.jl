@@ -56,7 +56,7 @@ function RedisCache{V}(; options...) where {V}
 end
 
 RedisCache(arguments...; options...) = RedisCache{Any}(arguments...; options...)
-RedisCache{V}(arguments...; options...) where {V} = throw_no_constructor("RedisCache", arguments,
+RedisCache{V}(arguments...; options...) where {V} = throw_no_method("RedisCache", arguments,
     "RedisCache{V}(; options...) with the type V of its values, or RedisCache{V}(fingerprint, role; options...)")
 
 # Calls `make(config, options, out)`, which creates the cache that `identity` names in its namespace.

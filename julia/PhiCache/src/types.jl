@@ -164,75 +164,69 @@ end
 # The names of types, computed once. Within a process no two types have the same name: a second type with the same text
 # (for example because its module was replaced) gets a number. The table is replaced, never changed, so reading it takes
 # no lock.
-const TYPE_NAMES = Ref(IdDict{Any,String}())
+struct TypeName
+    text::String
+    # Whether the type is, or has in it, an anonymous or inner function, which has no name that another process could
+    # know.
+    is_nameless::Bool
+end
+const TYPE_NAMES = Ref(IdDict{Any,TypeName}())
 const NAMED_TYPES = Dict{String,Any}()
 const TYPE_NAMES_LOCK = ReentrantLock()
 
-type_name(@nospecialize(T)) = (name = get(TYPE_NAMES[], T, nothing); name === nothing ? new_name(T) : name::String)
+find_name(@nospecialize(T)) = (name = get(TYPE_NAMES[], T, nothing); name === nothing ? new_name(T) : name::TypeName)
+type_name(@nospecialize(T)) = find_name(T).text
 
-# A number of this process. A saved file takes keys to other processes, which give the numbers of anonymous functions to
-# other functions, so the names of these have this number too.
+# A number of this process, for names that mean something else in another one: those of anonymous functions, of second
+# types, and of definitions (`memo.jl`). A saved file takes keys to other processes, which must not find them there.
 const PROCESS_NUMBER = Ref("")
 number_process() = PROCESS_NUMBER[] = string(open(file -> read(file, UInt64), "/dev/urandom"), base=16)
+
+of_this_process(name) = string(name, "@", PROCESS_NUMBER[])
 
 # Whether a name contains that of an anonymous or inner function, which ends with a number. (Numbers of modules do not
 # matter.)
 is_numbered(name) = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", name)
 
+# After the name of a type comes a hash of the fields of the structs in it. It is short, because a hit copies it.
 @noinline new_name(@nospecialize(T)) = lock(TYPE_NAMES_LOCK) do
-    spelled = name = replace(spell(T), '\0' => "\\0")
-    is_numbered(name) && (spelled = name = string(name, "@", PROCESS_NUMBER[]))
+    spelled = replace(spell(T), '\0' => "\\0")
+    fields = join(map(with_fields, own_types!(Any[], T)), ' ')
+    is_nameless = is_numbered(string(spelled, ' ', fields))
+    isempty(fields) || (spelled = string(spelled, '~', string(fnv1a(fields), base=62)))
+    name = is_nameless ? of_this_process(spelled) : spelled
     number = 1
     while get(NAMED_TYPES, name, T) !== T
         number += 1
-        name = string(spelled, "#", number)
+        name = of_this_process(string(spelled, '#', number))
     end
     NAMED_TYPES[name] = T
     names = copy(TYPE_NAMES[])
-    names[T] = name
+    names[T] = TypeName(name, is_nameless)
     TYPE_NAMES[] = names
-    return name
+    return names[T]
 end
+
+# A hash that stays the same.
+fnv1a(text) = foldl((hash, byte) -> (hash ⊻ byte) * 0x00000100000001b3, codeunits(text); init=0xcbf29ce484222325)
 
 # The name of a type in this key.
 function name_in(key, @nospecialize(T))
-    key.shared || return type_name(T)
-    names = portable_names(T)
-    isempty(names.name) && throw(ArgumentError(
+    name = find_name(T)
+    key.shared && name.is_nameless && throw(ArgumentError(
         "an anonymous function, or one that is defined inside another function, cannot be part of a key in a cache " *
         "that processes share; define a function with a name at the top level of a module"))
-    return key.with_fields ? names.with_fields : names.name
+    return name.text
 end
 
-# The names of types in keys that other processes read. Replaced, never changed.
-const PortableNames = NamedTuple{(:name, :with_fields),Tuple{String,String}}
-const PORTABLE_NAMES = Ref(IdDict{Any,PortableNames}())
-
-function portable_names(@nospecialize(T))
-    names = get(PORTABLE_NAMES[], T, nothing)
-    return names === nothing ? new_portable_names(T) : names::PortableNames
-end
-
-# Empty if the name is that of an anonymous or inner function, which has no name that another process could know.
-@noinline function new_portable_names(@nospecialize(T))
-    name = is_numbered(spell(T)) ? "" : type_name(T)
-    names = (name=name, with_fields=join([name; map(with_fields, own_types!(Any[], T))], ' '))
-    lock(TYPE_NAMES_LOCK) do
-        known = copy(PORTABLE_NAMES[])
-        known[T] = names
-        PORTABLE_NAMES[] = known
-    end
-    return names
-end
-
-# The enums and structs that values of this type consist of, without Julia's own. The next run may have other fields
-# under their names.
+# The enums and structs that values of this type consist of, without Julia's own and its times, which C++ has too. The
+# next run may have other fields under their names.
 function own_types!(found, @nospecialize(T))
     T isa UnionAll && return own_types!(found, T.body)
     T isa Union && return (foreach(part -> own_types!(found, part), Base.uniontypes(T)); found)
     (T isa DataType && !(T in found)) || return found
     foreach(parameter -> own_types!(found, parameter), T.parameters)
-    is_own = !(Base.moduleroot(parentmodule(T)) in (Core, Base)) && !(T <: Function)
+    is_own = !(nameof(Base.moduleroot(parentmodule(T))) in (:Core, :Base, :Dates)) && !(T <: Function)
     if is_own && (T <: Enum ? isconcretetype(T) : isstructtype(T))
         push!(found, T)
         T <: Enum || foreach(field -> own_types!(found, field), fieldtypes(T))

@@ -78,9 +78,9 @@ function decode(::Type{Any}, bytes::CBytes)
     catch error
         error isa InterruptException && rethrow()
         throw(PhiCacheError(ERROR_DAMAGED,
-            "a value of $(bytes.len) bytes is no serialized Julia value that can be read here ($(sprint(showerror, error))); " *
-            "it was stored by a cache of another type, or its types are not defined here: define them first, or read it " *
-            "as the type that was stored"))
+            "a value of $(bytes.len) bytes is not a serialized Julia value that can be read here " *
+            "($(sprint(showerror, error))); it was stored by a cache of another type, or its types are not defined " *
+            "here: define them first, or read it as the type that was stored"))
     end
 end
 

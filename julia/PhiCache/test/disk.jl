@@ -1,5 +1,11 @@
 # Disk caches, in a new directory.
 
+import Dates
+
+struct DiskPoint
+    x::Int
+end
+
 small_identity() = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "disk test")
 
 function test_disk(directory)
@@ -99,6 +105,16 @@ function test_disk(directory)
         @test endswith(run_with(before), "000") && endswith(run_with(before), "227")
         output = run_with(after)
         @test endswith(output, "001") && occursin("\"green\"", output)  # only the tree is the same
+    end
+
+    @testset "a key has the same bytes as everywhere" begin
+        cache = open_cache(Int, "keys")
+        arguments = (DiskPoint(1), Dates.Second(1), [1.0 + 2.5im], :symbol)
+        cache[arguments] = 1
+        @test collect(keys(cache)) == [encode_key(arguments...)]
+        cache[arguments[2:3]] = 2
+        @test cache[encode_key(arguments[2:3]...)] == 2
+        close(cache)
     end
 
     @testset "closures with other captured values are other functions" begin
