@@ -13,6 +13,7 @@
 //! | `retire.rs` | retiring objects, and collection: freeing those that no reader can reach |
 //! | `retire_list.rs` | an intrusive list of retired objects |
 //! | `hazard.rs` | hazard slots, and the set of addresses that they protect |
+//! | `biased.rs` | a mutex that one thread locks by plain stores, until another thread comes |
 //! | `barrier.rs` | an asymmetric barrier: readers need no fence, because the freeing thread fences all threads |
 //! | `fork_gate.rs` | a fork waits until no thread is in the middle of a change |
 //! | `thread_slot.rs` | one pointer for each thread, and a function that runs when the thread ends |
@@ -20,6 +21,7 @@
 //! Imports `sync` and `error`. Objects are untyped addresses here.
 
 mod barrier;
+mod biased;
 mod fork_gate;
 pub mod guard;
 mod hazard;
@@ -30,6 +32,7 @@ mod roster;
 mod thread_slot;
 mod threads;
 
+pub(crate) use biased::{Biased, BiasedGuard};
 pub use fork_gate::{Changing, without_fork};
 pub(crate) use guard::fast_guard;
 pub use guard::{Guard, read};
