@@ -139,16 +139,16 @@ impl<T: Default> Biased<T> {
 
     #[inline(never)]
     fn lock_mutex(&self, thread: Option<&'static Participant>) -> BiasedGuard<'_, T> {
-        self.mutex.lock();
-        if self.owner.load(Ordering::Relaxed) != SHARED || !self.mutex.is_intact() {
-            self.settle(thread);
+        let is_intact = self.mutex.lock();
+        if self.owner.load(Ordering::Relaxed) != SHARED || !is_intact {
+            self.settle(thread, is_intact);
         }
         BiasedGuard { biased: self, by_owner: false, _thread: PhantomData }
     }
 
     /// Decides who owns it from now on. Only for the thread that holds the mutex.
     #[cold]
-    fn settle(&self, thread: Option<&'static Participant>) {
+    fn settle(&self, thread: Option<&'static Participant>, is_intact: bool) {
         let owner = self.owner.load(Ordering::Relaxed);
         let thread = if owner == NEW { thread.or_else(register) } else { thread };
         let own = thread.map_or(NO_TOKEN, |thread| thread.token.now());
@@ -164,12 +164,11 @@ impl<T: Default> Biased<T> {
                 SHARED
             }
         };
-        if self.has_lost_its_owner() || !self.mutex.is_intact() {
+        if self.has_lost_its_owner() || !is_intact {
             // A thread that has vanished in a fork may have half changed the value. It is leaked, as by `Mutex`.
             // SAFETY: this thread is the only one inside.
             unsafe { ptr::write(self.value.get(), T::default()) };
             self.held.store(0, Ordering::Relaxed);
-            self.mutex.mend();
         }
         self.owner.store(new, Ordering::Relaxed);
     }

@@ -59,11 +59,12 @@ impl RawMutex {
         RawMutex(AtomicBool::new(false))
     }
 
-    /// Locks it.
-    pub fn lock(&self) {
+    /// Locks it. There are no forks, so what it guards is intact.
+    pub fn lock(&self) -> bool {
         while self.0.swap(true, Ordering::Acquire) {
             shuttle::thread::yield_now();
         }
+        true
     }
 
     /// Unlocks it.
@@ -73,14 +74,6 @@ impl RawMutex {
     pub unsafe fn unlock(&self) {
         self.0.store(false, Ordering::Release);
     }
-
-    /// There are no forks.
-    pub fn is_intact(&self) -> bool {
-        true
-    }
-
-    /// There are no forks.
-    pub fn mend(&self) {}
 }
 
 /// A lock for many readers or one writer.

@@ -5,7 +5,7 @@
 
 use std::hint::spin_loop;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::fork_safe::{ForkSafe, Lock};
 
@@ -13,22 +13,23 @@ const FREE: u32 = 0;
 const LOCKED: u32 = 1;
 /// Locked, and a thread may sleep until it is free.
 const AWAITED: u32 = 2;
+/// Free, since a thread that held it has vanished in a fork.
+const LEFT: u32 = 3;
 
 /// The times that a thread tries before it sleeps.
 const TRIES: u32 = 100;
 
 struct Futex {
     state: AtomicU32,
-    intact: AtomicBool,
 }
 
 impl Lock for Futex {
     fn renew(&mut self) -> Self {
-        Futex { state: AtomicU32::new(FREE), intact: AtomicBool::new(false) }
+        Futex { state: AtomicU32::new(LEFT) }
     }
 
     fn is_held(&self) -> bool {
-        self.state.load(Ordering::Relaxed) != FREE
+        !matches!(self.state.load(Ordering::Relaxed), FREE | LEFT)
     }
 }
 
@@ -40,16 +41,21 @@ impl Futex {
 
     #[cold]
     #[inline(never)]
-    fn wait_and_lock(&self) {
+    fn wait_and_lock(&self) -> bool {
         for _ in 0..TRIES {
-            if self.state.load(Ordering::Relaxed) == FREE && self.try_lock() {
-                return;
+            match self.state.load(Ordering::Relaxed) {
+                FREE if self.try_lock() => return true,
+                LEFT => break,
+                _ => spin_loop(),
             }
-            spin_loop();
         }
-        // Other threads may sleep too, so it stays awaited.
-        while self.state.swap(AWAITED, Ordering::Acquire) != FREE {
-            self.call(libc::FUTEX_WAIT, AWAITED);
+        loop {
+            // Other threads may sleep too, so it stays awaited.
+            match self.state.swap(AWAITED, Ordering::Acquire) {
+                FREE => return true,
+                LEFT => return false,
+                _ => self.call(libc::FUTEX_WAIT, AWAITED),
+            }
         }
     }
 
@@ -75,16 +81,14 @@ pub(crate) struct RawMutex(ForkSafe<Futex>);
 impl RawMutex {
     /// A mutex that nobody holds.
     pub const fn new() -> Self {
-        RawMutex(ForkSafe::new(Futex { state: AtomicU32::new(FREE), intact: AtomicBool::new(true) }))
+        RawMutex(ForkSafe::new(Futex { state: AtomicU32::new(FREE) }))
     }
 
-    /// Locks it.
+    /// Locks it. Returns whether what it guards is intact: once false if a thread that held it has vanished in a fork.
     #[inline(always)]
-    pub fn lock(&self) {
+    pub fn lock(&self) -> bool {
         let futex = self.0.lock();
-        if !futex.try_lock() {
-            futex.wait_and_lock();
-        }
+        futex.try_lock() || futex.wait_and_lock()
     }
 
     /// Unlocks it.
@@ -97,17 +101,6 @@ impl RawMutex {
         if futex.state.swap(FREE, Ordering::Release) == AWAITED {
             futex.wake_one();
         }
-    }
-
-    /// Whether what it guards is intact: false if a thread that held it vanished in a fork. Only for its holder.
-    #[inline(always)]
-    pub fn is_intact(&self) -> bool {
-        self.0.lock().intact.load(Ordering::Relaxed)
-    }
-
-    /// What it guards is intact again. Only for its holder.
-    pub fn mend(&self) {
-        self.0.lock().intact.store(true, Ordering::Relaxed);
     }
 }
 
