@@ -15,8 +15,7 @@
 //! Either the owner sees that its token is revoked, or the other thread sees that it is held (`barrier.rs`). Once it is
 //! shared, all threads lock the mutex, as if there had never been an owner.
 //!
-//! A token is a thread's for all its locks, so that a thread that hands a thousand caches to others is revoked once: its
-//! other locks get its next token when it uses them again. After [`MOST`] tokens a thread owns no more locks.
+//! A token is a thread's for all its locks (`token.rs`).
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -27,6 +26,7 @@ use std::time::Duration;
 use super::barrier;
 use super::participant::Participant;
 use super::threads::{current, heavy_barrier, register, threads};
+use super::token::{Token, owner_of};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{RawMutex, process, yield_now};
 
@@ -34,52 +34,6 @@ use crate::sync::{RawMutex, process, yield_now};
 const NEW: u32 = 0;
 /// All threads lock the mutex.
 const SHARED: u32 = u32::MAX;
-
-/// Tokens that a thread gets, one after the other.
-const MOST: u32 = if cfg!(shuttle) { 2 } else { 16 };
-
-/// The token of a thread by which it owns locks: its participant's id, and which of its tokens it is.
-pub(super) struct Token {
-    now: AtomicU32,
-    /// Tokens below this one are revoked, and all threads have passed a barrier since.
-    passed: AtomicU32,
-}
-
-/// The bits of a token that count.
-const COUNT: u32 = 8;
-/// The token of a thread that owns no locks.
-const NO_TOKEN: u32 = 1;
-
-impl Token {
-    /// The first token of a participant.
-    pub(super) const fn new(id: u32) -> Self {
-        // The spare participant and those beyond all bounds own no locks.
-        let has_one = id != 0 && id < SHARED >> COUNT;
-        Token { now: AtomicU32::new(if has_one { id << COUNT } else { NO_TOKEN }), passed: AtomicU32::new(0) }
-    }
-
-    #[inline(always)]
-    fn now(&self) -> u32 {
-        self.now.load(Ordering::Relaxed)
-    }
-
-    /// Gives the participant its next token in place of this one. Afterwards its owner is outside all locks that it owns
-    /// by this token, or shows that it is inside.
-    fn revoke(&self, token: u32) {
-        let next = token + 1;
-        let next = if next & ((1 << COUNT) - 1) == MOST { NO_TOKEN } else { next };
-        // Another thread may have been first, and not have passed the barrier yet.
-        let _ = self.now.compare_exchange(token, next, Ordering::AcqRel, Ordering::Relaxed);
-        while self.passed.load(Ordering::Acquire) <= token {
-            if heavy_barrier() {
-                self.passed.fetch_max(token + 1, Ordering::AcqRel);
-            } else {
-                // The system has just forbidden the barrier (`barrier.rs`); a second later it is not needed.
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        }
-    }
-}
 
 /// A mutex with an owner that locks it by plain stores. It survives a fork as [`Mutex`] does.
 pub struct Biased<T> {
@@ -151,15 +105,15 @@ impl<T: Default> Biased<T> {
     fn settle(&self, thread: Option<&'static Participant>, is_intact: bool) {
         let owner = self.owner.load(Ordering::Relaxed);
         let thread = if owner == NEW { thread.or_else(register) } else { thread };
-        let own = thread.map_or(NO_TOKEN, |thread| thread.token.now());
+        let own = thread.map_or(Token::NONE, |thread| thread.token.now());
         let new = match owner {
-            NEW if own != NO_TOKEN && barrier::is_fence_free() => own,
+            NEW if own != Token::NONE && barrier::is_fence_free() => own,
             // This thread's, now or before.
-            _ if owner >> COUNT == own >> COUNT && own != NO_TOKEN => own,
+            _ if own != Token::NONE && owner_of(owner) == owner_of(own) => own,
             NEW | SHARED => SHARED,
             _ => {
-                if let Some(other) = threads().roster.by_id(owner >> COUNT) {
-                    other.token.revoke(owner);
+                if let Some(other) = threads().roster.by_id(owner_of(owner)) {
+                    other.token.revoke(owner, heavy_barrier);
                 }
                 SHARED
             }
@@ -249,7 +203,7 @@ mod tests {
 
     /// Runs `work` in a thread that has shared no lock. Other tests share many.
     fn in_a_new_thread(work: fn()) {
-        let is_new = || register().unwrap().token.now() & ((1 << COUNT) - 1) == 0;
+        let is_new = || register().unwrap().token.is_first();
         // The threads before it keep their participants.
         let try_here = move || if is_new() { work() } else { in_a_new_thread(work) };
         thread::spawn(try_here).join().unwrap();
@@ -279,15 +233,15 @@ mod tests {
     fn a_thread_owns_its_other_locks_again_until_it_has_shared_many() {
         in_a_new_thread(|| {
             let own = Biased::<u32>::default();
-            for before in 0..2 * MOST {
+            for before in 0..2 * Token::MOST {
                 let shared = Biased::<u32>::default();
                 *own.lock() += 1;
                 *shared.lock() += 1;
-                assert_eq!(shared.owner() != SHARED, before < MOST);
+                assert_eq!(shared.owner() != SHARED, before < Token::MOST);
                 in_another_thread(|| *shared.lock() += 1);
                 assert_eq!((shared.owner(), *shared.lock()), (SHARED, 2));
             }
-            assert_eq!(*own.lock(), 2 * MOST);
+            assert_eq!(*own.lock(), 2 * Token::MOST);
         });
     }
 

@@ -14,6 +14,7 @@
 //! | `retire_list.rs` | an intrusive list of retired objects |
 //! | `hazard.rs` | hazard slots, and the set of addresses that they protect |
 //! | `biased.rs` | a mutex that one thread locks by plain stores, until another thread comes |
+//! | `token.rs` | by which a thread owns all its locks, until another thread revokes it |
 //! | `barrier.rs` | an asymmetric barrier: readers need no fence, because the freeing thread fences all threads |
 //! | `fork_gate.rs` | a fork waits until no thread is in the middle of a change |
 //! | `thread_slot.rs` | one pointer for each thread, and a function that runs when the thread ends |
@@ -31,6 +32,7 @@ mod retire_list;
 mod roster;
 mod thread_slot;
 mod threads;
+mod token;
 
 pub(crate) use biased::{Biased, BiasedGuard};
 pub use fork_gate::{Changing, without_fork};

@@ -8,9 +8,9 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::{ptr, sync};
 
-use super::biased::Token;
 use super::hazard::HazardSlot;
 use super::retire_list::RetireList;
+use super::token::Token;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
