@@ -103,14 +103,9 @@ struct no_options {
 /// In place of a signature where something else was given than what a memo or method is made from, or an overloaded
 /// function: of that, compilers say that it cannot be resolved, in few lines.
 struct no_signature {};
-/// A method that is made without its text, which is one error.
+/// In place of the signature of a method that is made without its text.
 template <class F>
-struct no_prefix {
-    using type = unknown_signature;
-    static_assert(always_false<F>,
-                  "the first argument is a text that tells the methods of one cache apart, as in "
-                  "phicache::method(\"phi\", &analysis::phi)");
-};
+struct no_prefix {};
 template <class T>
 struct is_method : std::false_type {};
 template <class Signature>
@@ -694,7 +689,7 @@ private:
 template <class F>
 method(text, F&&, method_kind = method_kind::plain) -> method<typename detail::method_signature<std::decay_t<F>>::type>;
 template <class F, std::enable_if_t<!detail::is_method<std::decay_t<F>>::value, int> = 0>
-method(F&&) -> method<typename detail::no_prefix<F>::type>;
+method(F&&) -> method<detail::no_prefix<F>>;
 method(text, ...) -> method<detail::no_signature>;
 
 template <>
@@ -706,6 +701,14 @@ public:
     double operator()(Any&&...) const;
 };
 
+template <class F>
+class method<detail::no_prefix<F>> : public method<detail::unknown_signature> {
+public:
+    static_assert(detail::always_false<F>,
+                  "the first argument is a text that tells the methods of one cache apart, as in "
+                  "phicache::method(\"phi\", &analysis::phi)");
+    using method<detail::unknown_signature>::method;
+};
 template <>
 class method<detail::no_signature> : public method<detail::unknown_signature> {
 public:
