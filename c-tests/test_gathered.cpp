@@ -80,6 +80,21 @@ void read_from_value(phicache::value_reader& in, sparse& x) {
     in.read(x.many).read(x.empty).read(x.nested).read(x.last);
 }
 
+/// A container with a member beside its elements.
+struct route : std::vector<double> {
+    using vector::vector;
+    int cost = 0;
+};
+void add_to_key(phicache::key& to, const route& x) {
+    to.add(x.cost).add(static_cast<const std::vector<double>&>(x));
+}
+void add_to_value(phicache::value_writer& out, const route& x) {
+    out.add(x.cost).add(static_cast<const std::vector<double>&>(x));
+}
+void read_from_value(phicache::value_reader& in, route& x) {
+    in.read(x.cost).read(static_cast<std::vector<double>&>(x));
+}
+
 /// Its functions misbehave on request.
 struct unruly {
     int number = 0;
@@ -491,6 +506,21 @@ void a_contiguous_container_that_is_not_std_vector_is_read_back() {
     check_own_container<path>();
 }
 
+void a_container_with_more_members_is_what_its_functions_add() {
+    const phicache::memo longer{[](const iit::route& x) {
+        iit::route made = x;
+        made.cost += 1;
+        return made;
+    }};
+    iit::route given{0.5, 1.5};
+    for (const int cost : {3, 4, 3, 4}) {
+        given.cost = cost;
+        CHECK(longer(given) == given);
+        CHECK_INT(longer(given).cost, cost + 1);
+    }
+    CHECK_COUNTS(longer.info(), 6, 2, 2);
+}
+
 /// Every operation of a cache is for any number of threads, so a constant cache has it.
 void a_constant_cache_memoizes_and_stores() {
     const phicache::dict_cache cache;
@@ -529,5 +559,6 @@ int main() {
     RUN(a_callback_is_a_copy_of_a_function_or_none);
     RUN(a_constant_cache_memoizes_and_stores);
     RUN(a_contiguous_container_that_is_not_std_vector_is_read_back);
+    RUN(a_container_with_more_members_is_what_its_functions_add);
     return check_report();
 }

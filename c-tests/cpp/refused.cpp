@@ -409,6 +409,10 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::memo(overloaded);
 #elif CASE == 151  // a memo is made from a function, a memo_options, and a config
     (void)phicache::memo(+[](int n) { return n; }, phicache::memo_options(), "name");
+#elif CASE == 154  // overloaded function
+    (void)phicache::method("text", overloaded);
+#elif CASE == 155  // a method is made from a text, a function, and a method_kind
+    (void)phicache::method("text", &analysis::phi, "other text");
 #elif CASE == 152  // use_key_of
     (void)phicache::key(1, 2);
 #elif CASE == 153  // deleted

@@ -243,10 +243,12 @@ public:
         if (code < 0) return failure(code);
         return cache(raw);
     }
-    // A view of a temporary cache would dangle. Not deleted, because an assignment to an optional would say so in 49 lines.
+    // A view of a temporary cache would dangle. This one is not deleted, because then an assignment to an optional, as in
+    // memo_options, would say so in 49 lines.
     template <class Temporary = void>
     operator cache() const&& {
-        static_assert(detail::always_false<Temporary>, "the view of a temporary cache would dangle: name the cache first");
+        static_assert(detail::always_false<Temporary>,
+                      "the view of a temporary cache would dangle: name the cache first");
         return cache(nullptr);
     }
     cache view() const&& = delete;

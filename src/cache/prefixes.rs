@@ -32,7 +32,7 @@ impl Prefixes {
         })
     }
 
-    /// Fails if a memo has the prefix of a method. A method does not take its prefix, because it has no cache of its own.
+    /// Fails if a memo has the prefix of a method. A method takes no prefix, because each call names its cache.
     pub(super) fn check(&self, prefix: Option<&str>) -> Result<()> {
         without_fork(|| {
             let Some(taken) = self.0.get().map(Mutex::lock) else { return Ok(()) };
