@@ -48,6 +48,7 @@ module PhiCache
 # | `keys.jl`       | keys of the types that all languages share                            |
 # | `types.jl`      | Julia's own types in keys                                             |
 # | `values.jl`     | Julia values as bytes, and bytes as Julia values                      |
+# | `serialized.jl` | the bytes of any Julia value, with the definitions of its structs     |
 # | `views.jl`      | `ValueView`: the bytes of a cache entry as an array                   |
 # | `verify.jl`     | verified mode: every n-th hit is computed again and compared          |
 # | `cache.jl`      | what all caches can do                                                |
@@ -98,6 +99,7 @@ include("encoding.jl")
 include("keys.jl")
 include("types.jl")
 include("values.jl")
+include("serialized.jl")
 include("views.jl")
 include("verify.jl")
 include("cache.jl")

@@ -8,8 +8,8 @@
 
 A cache in files: the next run of the program finds its values, and all processes that use the directory share them.
 Used like a [`DictCache`](@ref), with the same types `V`. (Do not use `Any` if programs with different versions of Julia
-read it, because they may not read each other's serialized values. Fields of structs in them are read in their order:
-after a change of a struct, such values are wrong until you change the version.)
+read it, because they may not read each other's serialized values. After a change of a struct, a value with that struct
+is an error until you change the version.)
 
 `context` is text or bytes that say what the values are and how they are computed (algorithm, settings, version). Change
 it when the code changes: values of yesterday's code are found otherwise. For the same reason a [`Memo`](@ref) on a

@@ -21,9 +21,9 @@ with an `Int[]` and a `Float64[]`, or with two enums. (`f(-0.0)` is the same cal
 * `cache`, `prefix`: a `DictCache`, `RedisCache` or `DiskCache` for the values, and a prefix of the keys. Limits are
   options of that cache: `cache=DictCache(max_bytes=2^30)`. Each function on a cache needs a prefix of its own; on a
   `DiskCache` it has a version, such as `"entropy@1"`. The key of a closure on such a cache also has the numbers, text
-  and other constants, functions and types that it has captured; what else differs between two closures (an array, a
-  mutable object, a variable that is assigned again) must be an argument, or in the prefix. Without `cache` the memo has
-  a private one.
+  and other constants, functions and types that it has captured. Other objects that it has captured (an array, a mutable
+  object, a variable that is assigned again) are told apart on a `DictCache`; on disk and in Redis what differs between
+  two closures must be an argument, or in the prefix. Without `cache` the memo has a private one.
 
 `info(memo)` returns its own hits and misses and the size of its cache; `empty!(memo)` clears its cache and its counts;
 `original(memo)` is `f`. Any task may call it at any time; if several tasks miss the same arguments, one computes.
@@ -52,6 +52,8 @@ mutable struct Memo{P,F,D,Private} <: Function
     misses::Threads.Atomic{Int}
     # The world age of the last definition of its function, or 0.
     world::UInt
+    # The name of the objects that its function has captured, or "": see `name_captured`.
+    captured::String
 end
 
 Memo(f; options...) = new_memo(f, nothing; checked("Memo", MEMO_OPTIONS, options)...)
@@ -75,7 +77,8 @@ function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=no
     D = cache === nothing ? DictCache{Any} : typeof(cache)
     memo = Memo{typeof(prepare),typeof(f),D,cache === nothing}(
         f, prepare, V, typed, prefix === nothing ? nothing : String(prefix), config, maximum_memory_percent, cache,
-        cache === nothing ? nothing : limit, ReentrantLock(), Threads.Atomic{Int}(0), Threads.Atomic{Int}(0), 0)
+        cache === nothing ? nothing : limit, ReentrantLock(), Threads.Atomic{Int}(0), Threads.Atomic{Int}(0), 0,
+        cache isa DictCache ? name_captured(f) : "")
     cache === nothing || register_memo(memo, cache, memo.prefix)
     return memo
 end
@@ -250,6 +253,7 @@ end
     if !is_private(memo)
         add!(key, memo.prefix)
         add_captured!(key, memo.original)
+        isempty(memo.captured) || both!(write_named_none!, key, memo.captured)
     end
     if memo.typed || !(memo.prepare isa MethodLookup)
         both!(write_named_none!, key, call.method)
@@ -264,8 +268,9 @@ end
 end
 
 # Two closures of one function that have captured other values are two functions, which must differ on a cache of the
-# caller: another run, or a memo that is garbage now, may have filled it. Captured objects that may change (arrays,
-# counters, variables that are assigned again) stay the caller's business: they are often no part of what is computed.
+# caller: another run, or a memo that is garbage now, may have filled it. Constants are in the key. So is, in a DictCache,
+# a name of the other captured objects (arrays, counters, variables that are assigned again); on disk and in Redis, where
+# no name of an object lasts, these stay the caller's business.
 # A captured function or type is a parameter of the closure's type.
 @generated function add_captured!(key, f::F) where {F}
     constants = filter(index -> is_constant(fieldtype(F, index)), 1:fieldcount(F))
@@ -278,6 +283,55 @@ end
 # Whether values of this type never change, and have no address and no function in them.
 is_constant(T) = T <: Union{String,Symbol} || isprimitivetype(T) && !(T <: Ptr) ||
     isstructtype(T) && isconcretetype(T) && !T.mutable && !(T <: Function) && all(is_constant, fieldtypes(T))
+
+# Captured values, and their name. An object that may change is known by its identity, as a WeakRef: the next object at
+# its address is another one.
+struct Captured
+    values::Vector{Any}
+    name::String
+end
+
+const CAPTURED = Dict{Any,Vector{Captured}}()
+const CAPTURED_COUNT = Ref(0)
+
+# The name of what a function has captured besides constants, functions and types; "" if that is nothing. Equal for
+# functions that have captured the same objects.
+function name_captured(f)
+    values = Any[]
+    if ismutable(f) && !(f isa Type)
+        push!(values, WeakRef(f))
+    elseif !(f isa Type)
+        for index in 1:nfields(f)
+            is_constant(fieldtype(typeof(f), index)) || add_captured_value!(values, getfield(f, index))
+        end
+    end
+    isempty(values) && return ""
+    lock(MEMOS_LOCK) do
+        known = filter!(is_alive, get!(() -> Captured[], CAPTURED, typeof(f)))
+        index = findfirst(captured -> has_captured(captured, values), known)
+        index === nothing || return known[index].name
+        name = of_this_process(string("captured ", CAPTURED_COUNT[] += 1))
+        push!(known, Captured(values, name))
+        return name
+    end
+end
+
+function add_captured_value!(values, value)
+    if value isa Union{Type,Module} || is_constant(typeof(value))
+        push!(values, value)
+    elseif ismutable(value)
+        # A local function that calls itself has captured its variable, which has no value yet.
+        value isa Core.Box && !isdefined(value, :contents) || push!(values, WeakRef(value))
+    else
+        foreach(index -> isdefined(value, index) && add_captured_value!(values, getfield(value, index)), 1:nfields(value))
+    end
+end
+
+is_alive(captured::Captured) = all(value -> !(value isa WeakRef) || value.value !== nothing, captured.values)
+
+has_captured(captured, values) = length(captured.values) == length(values) && all(
+    pair -> pair[1] isa WeakRef ? pair[2] isa WeakRef && pair[1].value === pair[2].value : pair[1] === pair[2],
+    zip(captured.values, values))
 
 # The number of an anonymous function means nothing to other processes.
 add_parameter!(key, T) = key.shared && find_name(T).is_nameless || add!(key, T)
@@ -405,4 +459,4 @@ end
 copy_of(memo::Memo{P,F,D,true}) where {P,F,D} =
     Memo{P,F,D,true}(memo.original, memo.prepare, memo.returns, memo.typed, memo.prefix, memo.config,
                 memo.maximum_memory_percent, nothing, memo.limit, ReentrantLock(), Threads.Atomic{Int}(0),
-                Threads.Atomic{Int}(0), memo.world)
+                Threads.Atomic{Int}(0), memo.world, memo.captured)

@@ -107,6 +107,30 @@ function test_disk(directory)
         @test endswith(output, "001") && occursin("\"green\"", output)  # only the tree is the same
     end
 
+    @testset "a value with a struct or an enum that has changed is an error" begin
+        values = ("One(1, 2)", "Any[3, One(1, 2)]", "[One(1, 2)]", "Dict(:one => One(1, 2))", "Holds(One(1, 2))",
+                  "(Color(1), 2)", "Color(1)")
+        script(definitions) = """
+            using PhiCache; $definitions
+            struct Holds; held::Any; end
+            cache = DiskCache("definitions"; directory="$directory")
+            print(get!(() -> "same", cache, "other"))
+            for (key, value) in pairs(($(join(values, ", ")),))
+                try
+                    print(string(get!(() -> value, cache, key)) == string(value))
+                catch error
+                    print(occursin(r"definition has changed|types .* have changed", error.message) ? 'x' : error)
+                end
+            end"""
+        run_with(definitions) = read(julia("-e", script(definitions)), String)
+        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2"
+        @test run_with(before) == run_with(before) == "same" * "true"^length(values)
+        for after in ("struct One; b::Int; a::Int; end; @enum Color red=2 green=1",
+                      "struct One; a::Int; b::Float64; end; One(a::Int, b::Int) = One(a, Float64(b)); @enum Color green=1")
+            @test run_with(after) == "same" * 'x'^length(values)
+        end
+    end
+
     @testset "a key has the same bytes as everywhere" begin
         cache = open_cache(Int, "keys")
         arguments = (DiskPoint(1), Dates.Second(1), [1.0 + 2.5im], :symbol)

@@ -208,6 +208,11 @@ end
     @test_throws ArgumentError add!(shared, x -> x + 1)
 end
 
+struct Adding
+    numbers::Vector{Float64}
+end
+(adding::Adding)(x) = adding.numbers[1] + x
+
 @testset "closures with other captured values are other functions" begin
     cache = DictCache{Any}()
     # A memo must be garbage before another one gets its prefix.
@@ -220,8 +225,29 @@ end
     @test applied(sin, 1.0) == sin(1.0) && applied(cos, 1.0) == cos(1.0)
     @test applied(x -> x + 1, 1.0) == 2.0 && applied(x -> x + 2, 1.0) == 3.0
     @test converted_to(Int, 1) === 1 && converted_to(Float64, 1) === 1.0
-    # What may change is not part of the key.
-    count = Ref(0)
+    # An object that may change is the same or another, whatever is in it.
+    count, counts = Ref(0), [0]
     @noinline counted(calls, counts) = Memo(x -> (counts[1] += 1; calls[] += 1); cache=cache, prefix="counted")(1)
-    @test counted(count, [0]) == 1 && counted(count, [7]) == 1 && count[] == 1
+    @test counted(count, counts) == counted(count, counts) == 1 && count[] == counts[1] == 1
+    @test counted(count, [1]) == 2
+    @noinline plus(a) = Memo(x -> x + a[1]; cache=cache, prefix="plus")(1.0)
+    @noinline function local_plus(a)
+        @phicache cache=cache prefix="local" f(x) = x + a[1]
+        return f(1.0)
+    end
+    @noinline added(a) = Memo(Adding(a); cache=cache, prefix="added")(1.0)
+    @noinline plus_second(number) = (pair = (sin, number); Memo(x -> x + pair[2]; cache=cache, prefix="second")(1.0))
+    @noinline plus_again(a) = (a = a .+ 0; Memo(x -> x + a[1]; cache=cache, prefix="again")(1.0))
+    for number in 1.0:5.0, f in (plus, local_plus, added, plus_again)
+        @test f([number]) == 1 + number
+    end
+    @test map(plus_second, (1.0, 2.0)) == (2.0, 3.0)
+    # A local function that calls itself finds its values again.
+    function fibonacci(n)
+        @phicache cache=cache prefix="fibonacci" f(n)::Any = n < 2 ? n : f(n - 1) + f(n - 2)
+        return f(n)
+    end
+    @test fibonacci(20) == 6765
+    before = info(cache).misses
+    @test fibonacci(20) == 6765 && info(cache).misses == before
 end
