@@ -169,10 +169,14 @@ impl Drop for BundleWriter {
     }
 }
 
-/// Where a file is to be: if there is a symbolic link, where that leads.
+/// Where a file is to be: if there is a symbolic link, where that leads. The rename would replace a device or a pipe
+/// too, such as `/dev/null`, so these are refused.
 fn target(path: &Path) -> Result<PathBuf> {
     if let Ok(there) = path.canonicalize() {
-        return Ok(there);
+        return match there.metadata() {
+            Ok(metadata) if !metadata.is_file() => Err(Failure::of("save", &there)(files::not_regular()).into()),
+            _ => Ok(there),
+        };
     }
     let Some(name) = path.file_name() else {
         return Err(Error::invalid(format!("{} is not the path of a file", path.display())));
