@@ -494,7 +494,8 @@ pub struct phicache_reader {
     pub reserved: [u64; 8],
 }
 
-/// Identifies a network or a subsystem: a BLAKE3-256 hash.
+/// Identifies a network or a subsystem: a BLAKE3-256 hash. One of zeros, which a call that fails leaves, identifies
+/// nothing, and no cache or subsystem takes it.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_fingerprint {
