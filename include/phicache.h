@@ -145,7 +145,7 @@
 #define PHICACHE_VERSION_PATCH 0
 #define PHICACHE_VERSION_NUMBER (PHICACHE_VERSION_MAJOR * 65536u + PHICACHE_VERSION_MINOR * 256u + PHICACHE_VERSION_PATCH)
 
-/* Warns of a constructor whose status is not checked. */
+/* Warns of an unchecked status: of a constructor, or of a function that makes a key, a cut or a fingerprint. */
 #ifndef PHICACHE_MUST_USE
 #if defined(__GNUC__)
 #define PHICACHE_MUST_USE __attribute__((warn_unused_result))
@@ -1433,7 +1433,7 @@ phicache_status phicache_key_add_keyword(phicache_key *key, const char *name);
  * @param typed  0: numbers of equal value are equal. Any other number: numbers of different types differ.
  * @param out    The key, valid until the builder is used again or freed.
  */
-phicache_status phicache_key_bytes(phicache_key *key, int32_t typed, phicache_bytes *out);
+PHICACHE_MUST_USE phicache_status phicache_key_bytes(phicache_key *key, int32_t typed, phicache_bytes *out);
 
 /**
  * Writes the key (prefix, direction, mechanism, purview), as a builder makes it, untyped. Takes a few nanoseconds.
@@ -1446,6 +1446,7 @@ phicache_status phicache_key_bytes(phicache_key *key, int32_t typed, phicache_by
  * @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
  * @param out_len    The length of the key, also if it does not fit.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_key_repertoire(const char *prefix,
                                         int32_t direction,
                                         uint64_t mechanism,
@@ -1467,6 +1468,7 @@ phicache_status phicache_key_repertoire(const char *prefix,
  * @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` plus 9 for each candidate is enough.
  * @param out_len    The length of the key, also if it does not fit.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_key_mice(const char *prefix,
                                   int32_t direction,
                                   uint64_t mechanism,
@@ -1490,6 +1492,7 @@ phicache_status phicache_key_mice(const char *prefix,
  *                     values.
  * @param out          The fingerprint.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_network_fingerprint(const double *tpm,
                                              size_t nodes,
                                              int32_t layout,
@@ -1692,7 +1695,11 @@ phicache_status phicache_cache_stats(phicache_cache *cache, phicache_stats *out)
  * @param args    The arguments.
  * @param out     The key, valid until `args` is used again or freed.
  */
-phicache_status phicache_cache_key(phicache_cache *cache, const char *prefix, phicache_key *args, phicache_bytes *out);
+PHICACHE_MUST_USE
+phicache_status phicache_cache_key(phicache_cache *cache,
+                                   const char *prefix,
+                                   phicache_key *args,
+                                   phicache_bytes *out);
 
 /* Reading in place, and many at once ----------------------------------------------------------------------------------
  *
@@ -2407,6 +2414,7 @@ phicache_status phicache_dict_cache_stats(phicache_dict_cache *cache, phicache_s
  * @param args    The arguments.
  * @param out     The key, valid until `args` is used again or freed.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_dict_cache_key(phicache_dict_cache *cache,
                                         const char *prefix,
                                         phicache_key *args,
@@ -2681,6 +2689,7 @@ phicache_status phicache_redis_cache_stats(phicache_redis_cache *cache, phicache
  * @param args    The arguments.
  * @param out     The key, valid until `args` is used again or freed.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_redis_cache_key(phicache_redis_cache *cache,
                                          const char *prefix,
                                          phicache_key *args,
@@ -2994,6 +3003,7 @@ phicache_status phicache_disk_cache_stats(phicache_disk_cache *cache, phicache_s
  * @param args    The arguments.
  * @param out     The key, valid until `args` is used again or freed.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_disk_cache_key(phicache_disk_cache *cache,
                                         const char *prefix,
                                         phicache_key *args,
@@ -3399,7 +3409,11 @@ phicache_status phicache_method_call_key(phicache_method *method,
  * @param to           The part where they end, as a node set. It shares no node with `from`.
  * @param out_severed  `size` node sets.
  */
-phicache_status phicache_cut_bipartition(size_t size, uint64_t from, uint64_t to, uint64_t *out_severed);
+PHICACHE_MUST_USE
+phicache_status phicache_cut_bipartition(size_t size,
+                                         uint64_t from,
+                                         uint64_t to,
+                                         uint64_t *out_severed);
 
 /**
  * Makes the cut of a matrix: it severs the connection from i to j if the entry at row i and column j is not 0.
@@ -3409,7 +3423,11 @@ phicache_status phicache_cut_bipartition(size_t size, uint64_t from, uint64_t to
  * @param layout       `PHICACHE_ROW_MAJOR` or `PHICACHE_COLUMN_MAJOR`.
  * @param out_severed  `size` node sets.
  */
-phicache_status phicache_cut_matrix(size_t size, const uint8_t *matrix, int32_t layout, uint64_t *out_severed);
+PHICACHE_MUST_USE
+phicache_status phicache_cut_matrix(size_t size,
+                                    const uint8_t *matrix,
+                                    int32_t layout,
+                                    uint64_t *out_severed);
 
 /**
  * Makes the cut of a K-partition (PyPhi's `KCut`). For each part, it severs the connections from its sources (the
@@ -3423,6 +3441,7 @@ phicache_status phicache_cut_matrix(size_t size, const uint8_t *matrix, int32_t 
  * @param parts        The number of parts, 1 or more.
  * @param out_severed  `size` node sets.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_cut_partition(size_t size,
                                        int32_t direction,
                                        const uint64_t *mechanisms,
@@ -3499,7 +3518,9 @@ phicache_status phicache_subsystem_free(phicache_subsystem *subsystem);
  * @param subsystem  The subsystem.
  * @param out        The fingerprint.
  */
-phicache_status phicache_subsystem_fingerprint(phicache_subsystem *subsystem, phicache_fingerprint *out);
+PHICACHE_MUST_USE
+phicache_status phicache_subsystem_fingerprint(phicache_subsystem *subsystem,
+                                               phicache_fingerprint *out);
 
 /**
  * Gets the number of nodes of the network, which is the number of node sets in a cut.
@@ -3561,6 +3582,7 @@ phicache_status phicache_subsystem_damages(phicache_subsystem *subsystem,
  * @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
  * @param out_len    The length of the key, also if it does not fit.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
                                        const char *prefix,
                                        int32_t direction,
