@@ -696,7 +696,7 @@ typedef struct phicache_redis_health {
     size_t struct_size;
     /**
      * Operations that failed: no connection, no reply in time, a broken connection, an invalid reply; and values that
-     * were not fetched because they are longer than `max_bytes`.
+     * were not fetched because they are longer than 64 KiB and `max_bytes`.
      */
     uint64_t failures;
     /** Operations that the server refused, for example because its memory is full; `last_error` says what to do. */
@@ -2462,9 +2462,9 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  * A part of a batch may fail, if a node of a cluster is down or a server runs out of memory half-way. Each key has a
  * status of its own, and the values that were found are returned.
  *
- * A value and its checksum are at most 512 MB long. A value that is longer than `options.max_bytes` is not fetched. In
- * a cluster, all keys of one subsystem are on one node. This example finds its value at the server, or computes it,
- * even if the server is down:
+ * A value and its checksum are at most 512 MB long. A value of more than 64 KiB that is longer than `options.max_bytes`
+ * is not fetched. In a cluster, all keys of one subsystem are on one node. This example finds its value at the server,
+ * or computes it, even if the server is down:
  *
  *     phicache_config *config;
  *     phicache_redis_cache *cache;
