@@ -326,6 +326,12 @@ fn paths_are_as_users_write_them() {
     assert!(told(cache::save(&dict(), &scratch.path().join("no/such/folder"), CONTEXT)).contains("no/such"));
     assert!(told(cache::save(&dict(), Path::new("/"), CONTEXT)).contains('/'));
     assert!(told(cache::save(&dict(), scratch.path(), CONTEXT)).contains("cannot save"));
+    // One that leads to nothing yet, by a second link, leads to the new file.
+    let (new, first) = (scratch.path().join("new"), scratch.path().join("first"));
+    symlink("second", &first).unwrap();
+    symlink(&new, scratch.path().join("second")).unwrap();
+    assert_eq!(saved(&sample(), &first), 23);
+    assert!(fs::symlink_metadata(&first).unwrap().is_symlink() && fs::symlink_metadata(&new).unwrap().is_file());
     // A pipe stays what it is, and so would /dev/null.
     let pipe = scratch.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
