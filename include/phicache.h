@@ -145,7 +145,7 @@
 #define PHICACHE_VERSION_PATCH 0
 #define PHICACHE_VERSION_NUMBER (PHICACHE_VERSION_MAJOR * 65536u + PHICACHE_VERSION_MINOR * 256u + PHICACHE_VERSION_PATCH)
 
-/* Warns of an unchecked status: of a constructor, or of a function that makes a key, a cut or a fingerprint. */
+/* Warns of an unchecked status: of a constructor, or of a call that makes a key, a node set, a cut or a fingerprint. */
 #ifndef PHICACHE_MUST_USE
 #if defined(__GNUC__)
 #define PHICACHE_MUST_USE __attribute__((warn_unused_result))
@@ -963,7 +963,10 @@ phicache_status phicache_memory_limits(phicache_config *config,
  * @param count      The number of indices.
  * @param out_nodes  The set: bit k is node k.
  */
-phicache_status phicache_nodes_from_indices(const int32_t *indices, size_t count, uint64_t *out_nodes);
+PHICACHE_MUST_USE
+phicache_status phicache_nodes_from_indices(const int32_t *indices,
+                                            size_t count,
+                                            uint64_t *out_nodes);
 
 /**
  * Writes the indices of a node set, in ascending order, beginning at 0.
