@@ -217,7 +217,7 @@ void types_of_the_standard_library_are_values() {
     CHECK_STORED(std::variant<std::monostate, int>());
     CHECK_STORED(std::vector<std::optional<iit::part>>{iit::part{{0}, {}, {0.5}}, std::nullopt});
     phicache::dict_cache cache;
-    const phicache::subsystem system(phicache::fingerprint(), {1, 0, 1}, {0, 1, 2});
+    const phicache::subsystem system(phicache::fingerprint(phicache_fingerprint{{1}}), {1, 0, 1}, {0, 1, 2});
     phicache::mice_cache mice(system);
     const std::vector<numbers> repertoires{{0.5, 0.5}, {1}};
     mice.set("key", phicache::mice{direction::cause, {0}, {1}, 0.5, repertoires});
@@ -260,7 +260,7 @@ void their_bytes_are_checked() {
 }
 
 void a_mice_may_have_a_payload_of_several_parts() {
-    const phicache::subsystem system(phicache::fingerprint(), {1, 0, 1}, {0, 1, 2});
+    const phicache::subsystem system(phicache::fingerprint(phicache_fingerprint{{1}}), {1, 0, 1}, {0, 1, 2});
     phicache::mice_cache cache(system);
     const auto record = [] { return phicache::mice{direction::cause, {0}, {1}, 0.5, sample()}; };
     const phicache::key_bytes key = phicache::mice_key("find", direction::cause, {0});

@@ -52,7 +52,8 @@ holds every record that was fetched or stored, so no record is fetched twice; th
 `ttl`, `lease`, `server_errors` and `no_checksum` are those of a [`RedisCache`](@ref).
 `:disk` is a cache in files, in the configuration's directory, or in `directory`: later runs find its records. All
 caches of one process for the same system, uncut, in one directory are one, with the same options. The parent must be on
-disk too, and the options are those of a [`DiskCache`](@ref). A configuration whose `disk_directory` was set chooses it.
+disk too, and the options are those of a [`DiskCache`](@ref). A configuration whose `disk_directory` was set chooses it;
+then `max_bytes` bounds all files in that directory, also those of other programs.
 
 In Redis and on disk, use `Any` for `P` only if all processes have the same version of Julia and of the packages that
 define the stored types.
