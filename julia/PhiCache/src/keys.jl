@@ -21,13 +21,16 @@ All other values are encoded as the name of their type and their contents: a `Ch
 with its captured variables). A mutable struct is refused, because its contents may change. For your own type define a
 method `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple of the data that identify a value.
 
-The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value.
+The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value. A number,
+text, set or dictionary of another package is encoded in them by its fields if it is an immutable struct; by its value,
+its text or its items otherwise, and in the keys of a cache.
 """
 @inline add!(key::KeyBuilder, value::Union{Nothing,Int64,Direction,NodeSet,Vector{UInt8}}) =
     both!(write_leaf!, key, value)
 add!(key::KeyBuilder, value::Bool) =
     key.exactness == EXACT_UNTYPED ? add_typed!(add_bool!, key, value) : add_bool!(key, value)
-add!(key::KeyBuilder, value::Integer) = is_exact(key) ? add_typed!(add_integer!, key, value) : add_integer!(key, value)
+add!(key::KeyBuilder, value::Integer) =
+    is_exact(key) ? add_typed!(exact_contents(add_integer!, value), key, value) : add_integer!(key, value)
 # An untyped key would encode a double with an integer value as that integer.
 @inline add!(key::KeyBuilder, value::Float64) =
     key.exactness == EXACT_UNTYPED && isinteger(value) ? add_typed!(add_double!, key, value) : add_double!(key, value)
@@ -37,7 +40,7 @@ add!(key::KeyBuilder, value::Base.CodeUnits{UInt8}) =
     is_exact(key) ? add_typed!(add_bytes!, key, value) : add_bytes!(key, value)
 add!(key::KeyBuilder, value::String) = is_text(value) ? add_valid!(key, value) : add_typed!(add_bytes!, key, value)
 add!(key::KeyBuilder, value::AbstractString) =
-    is_exact(key) ? add_typed!(add_text!, key, value) : add!(key, String(value))
+    is_exact(key) ? add_typed!(exact_contents(add_text!, value), key, value) : add!(key, String(value))
 add!(key::KeyBuilder, value::Enum) = is_exact(key) ? add_typed!(add_number!, key, value) : add_number!(key, value)
 
 function add!(key::KeyBuilder, value::Tuple)

@@ -76,7 +76,8 @@ end
 # The content of a field without a value, such as that of a new Tridiagonal. No type has this name.
 const NO_VALUE = "undef"
 
-add_primitive!(key, value::Ptr) = refuse(typeof(value), "is an address, which does not identify the data at it")
+const Address = Union{Ptr,Cstring,Cwstring}
+add_primitive!(key, value::Address) = refuse(typeof(value), "is an address, which does not identify the data at it")
 add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 
 @noinline refuse(T, why) = throw(ArgumentError(
@@ -85,6 +86,14 @@ add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 
 # Whether a user may define methods for the type.
 is_own_type(T) = !(T <: Function) && !(Base.moduleroot(parentmodule(T)) in (Core, Base))
+
+# The contents of a number, text, set or dictionary in an exact key: what `shown!` adds, which is its value or its items.
+# An immutable struct of another package may hold more than that (a modulus, a language, a default), so its fields are
+# added.
+@inline exact_contents(shown!, value) = may_hold_more(value) ? add_fields! : shown!
+may_hold_more(value) = is_own_type(typeof(value)) && isstructtype(typeof(value)) && !ismutable(value)
+# Common types of Julia, for which the compiler answers.
+may_hold_more(::Union{Base.BitInteger,BigInt,SubString,Set,BitSet,Dict,IdDict}) = false
 
 # Text and numbers.
 add!(key::KeyBuilder, value::Symbol) = add_typed!(add_symbol!, key, value)
@@ -133,11 +142,13 @@ add_elements!(key, value::AbstractVector{Float64}) = add!(key, convert(Vector{Fl
 add_elements!(key, value::AbstractVector{T}) where {T} =
     tuple!(() -> foreach(item -> add_element!(key, item, T), value), key)
 
-# Sets and dictionaries: those of Base have no order; all others are encoded in the order of iteration.
-add!(key::KeyBuilder, value::AbstractSet) = is_exact(key) ? add_typed!(add_in_order!, key, value) : add_set!(key, value)
+# Sets and dictionaries: those of Base have no order; others are encoded in the order of iteration.
+add!(key::KeyBuilder, value::AbstractSet) =
+    is_exact(key) ? add_typed!(exact_contents(add_in_order!, value), key, value) : add_set!(key, value)
 add!(key::KeyBuilder, value::Union{Set,BitSet}) =
     is_exact(key) ? add_typed!(add_set!, key, value) : add_set!(key, value)
-add!(key::KeyBuilder, value::AbstractDict) = add_typed!(add_in_order!, key, value)
+add!(key::KeyBuilder, value::AbstractDict) =
+    add_typed!(is_exact(key) ? exact_contents(add_in_order!, value) : add_in_order!, key, value)
 add!(key::KeyBuilder, value::Dict) = add_typed!(add_set!, key, value)
 
 add_set!(key, value) = add_items!(set!, key, value)
