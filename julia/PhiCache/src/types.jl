@@ -260,7 +260,7 @@ function spell(@nospecialize(T))
     T isa Union && return string("Union{", join(map(spell, Base.uniontypes(T)), ","), "}")
     T isa UnionAll && return string(spell(T.body), " where ", spell(T.var.lb), "<:", T.var.name, "<:", spell(T.var.ub))
     T isa TypeVar && return string(T.name)
-    T isa DataType || return T isa Type ? string(T) : string(spell(typeof(T)), "(", repr(T), ")")
+    T isa DataType || return T isa Type ? string(T) : string(spell(typeof(T)), "(", spell_contents(T), ")")
     within = parentmodule(T)
     path = within in (Core, Base) ? "" : string(join(fullname(within), '.'), '.')
     isempty(T.parameters) && !(T <: Tuple) && return string(path, nameof(T))
@@ -268,3 +268,10 @@ function spell(@nospecialize(T))
 end
 
 spell_parameter(@nospecialize(x)) = x isa Union{Int64,Bool,Symbol} ? repr(x) : spell(x)
+
+# A value that is a parameter of a type. The `show` of another package may print the same for two values.
+function spell_contents(@nospecialize(x))
+    T = typeof(x)
+    isstructtype(T) && return join((spell_parameter(getfield(x, field)) for field in 1:fieldcount(T)), ",")
+    return is_own_type(T) ? bytes2hex(collect(reinterpret(UInt8, [x]))) : repr(x)
+end
