@@ -118,6 +118,18 @@ add_each!(key, values) = foreach(value -> add_argument!(key, value), values)
     key.plain && key.twin === nothing && !key.signed && key.exactness != EXACT_UNTYPED && are_plain(key, values) ?
     write_leaves!(key, values) : add_one_by_one!(key, values)
 
+# A long tuple, such as the data of a static array: code for each element would take the compiler minutes.
+const LONG_TUPLE = 32
+const LongTuple = Tuple{ntuple(_ -> Any, LONG_TUPLE)...,Vararg{Any}}
+const LongTupleOfLeaves = Tuple{ntuple(_ -> Leaf, LONG_TUPLE)...,Vararg{Leaf}}
+add_each!(key, values::LongTuple) = add_in_loop!(key, values)
+add_each!(key, values::LongTupleOfLeaves) = add_in_loop!(key, values)
+function add_in_loop!(key, values)
+    for value in values
+        add_argument!(key, value)
+    end
+end
+
 are_plain(key, ::Tuple{}) = true
 @inline are_plain(key, values::Tuple) = is_plain(key, first(values)) && are_plain(key, Base.tail(values))
 is_plain(key, value) = true

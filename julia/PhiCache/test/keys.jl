@@ -247,6 +247,18 @@ end
     @test startswith(deep, "a tuple is nested too deep") && occursin("at most 64 deep", deep)
 end
 
+@testset "a long tuple is compiled in little time" begin
+    numbers = Tuple(1:1000)
+    others = ntuple(index -> isodd(index) ? Float32(index) : string(index), 200)
+    @test (@elapsed encode_key(numbers)) < 20 && (@elapsed encode_key(others)) < 20
+    @test encode_key(numbers) == encode_key([numbers...]) && encode_key(others) == encode_key(Any[others...])
+    key_of(value) = Vector{UInt8}(PhiCache.add!(PhiCache.borrow_builder(true, PhiCache.EXACT), value))
+    for length in (PhiCache.LONG_TUPLE - 1, PhiCache.LONG_TUPLE)
+        @test key_of(numbers[1:length]) == encode_typed_key(numbers[1:length])
+        @test key_of(others[1:length]) != key_of(others[[2; 2:length]])
+    end
+end
+
 @testset "a builder is reused" begin
     builder = KeyBuilder()
     for n in 1:3
