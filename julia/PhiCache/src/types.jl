@@ -124,12 +124,15 @@ end
 add_digits!(key, value::BigFloat) = add!(key, (precision(value), string(value)))
 
 # Arrays. Plain keys have the elements, as in C++; exact keys also the type and, unless it is a vector, the size. These
-# types consist only of their elements; an array of any other type is encoded like a struct.
+# types consist only of their elements; an array of any other type is encoded like a struct, and so is one with indices
+# that do not begin at 1, which equals no array with others.
 const Elementwise = Union{Array,BitArray,SubArray,Base.ReshapedArray,Base.ReinterpretArray,PermutedDimsArray}
 
-add!(key::KeyBuilder, value::Elementwise) = is_exact(key) ? add_typed!(add_array!, key, value) : add_plain!(key, value)
+add!(key::KeyBuilder, value::Elementwise) =
+    Base.has_offset_axes(value) ? add_typed!(add_fields!, key, value) :
+    is_exact(key) ? add_typed!(add_array!, key, value) : add_plain!(key, value)
 add!(key::KeyBuilder, value::AbstractArray) =
-    is_exact(key) ? add_typed!(add_fields!, key, value) : add_plain!(key, value)
+    is_exact(key) || Base.has_offset_axes(value) ? add_typed!(add_fields!, key, value) : add_plain!(key, value)
 
 add_plain!(key, value::AbstractVector{Float64}) = add!(key, convert(Vector{Float64}, value))
 add_plain!(key, value::AbstractVector) = tuple!(() -> add_each!(key, value), key)

@@ -259,6 +259,29 @@ end
     end
 end
 
+# Its indices begin after `offset`.
+struct Shifted{T} <: AbstractVector{T}
+    items::Vector{T}
+    offset::Int
+end
+Base.size(vector::Shifted) = size(vector.items)
+Base.axes(vector::Shifted) = (Base.IdentityUnitRange((1:length(vector.items)) .+ vector.offset),)
+Base.getindex(vector::Shifted, index::Int) = vector.items[index-vector.offset]
+
+@testset "arrays with other indices are other keys" begin
+    for items in ([1, 2], [1.0, 2.0])
+        vectors = (items, Shifted(items, 3), Shifted(items, 4))
+        thrice = repeat(items, 3)
+        parts = (view(thrice, 1:2), (view(thrice, Base.IdentityUnitRange(at:at+1)) for at in (3, 5))...)
+        for arrays in (vectors, parts), encode in (encode_key, encode_typed_key)
+            @test allunique(map(encode, arrays)) && encode(deepcopy(arrays[3])) == encode(arrays[3])
+        end
+        first_index = Memo(firstindex)
+        @test first_index.(parts) == (1, 3, 5) && first_index.(vectors) == (1, 4, 5)
+        @test encode_key(Shifted(items, 0)) == encode_key(items)
+    end
+end
+
 @testset "a builder is reused" begin
     builder = KeyBuilder()
     for n in 1:3
