@@ -22,13 +22,16 @@ struct of such values (a `Pair`, a `Date`, a closure with its captured variables
 its contents may change. For your own type define a method `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple
 of the data that identify a value.
 
-The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value.
+The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value. A number,
+text, set or dictionary of another package is encoded in them by its fields if it is an immutable struct; by its value,
+its text or its items otherwise, and in the keys of a cache.
 """
 @inline add!(key::KeyBuilder, value::Union{Nothing,Int64,Direction,NodeSet,Vector{UInt8}}) =
     both!(write_leaf!, key, value)
 add!(key::KeyBuilder, value::Bool) =
     key.exactness == EXACT_UNTYPED ? add_typed!(add_bool!, key, value) : add_bool!(key, value)
-add!(key::KeyBuilder, value::Integer) = is_exact(key) ? add_typed!(add_integer!, key, value) : add_integer!(key, value)
+add!(key::KeyBuilder, value::Integer) =
+    is_exact(key) ? add_typed!(exact_contents(add_integer!, value), key, value) : add_integer!(key, value)
 # An untyped key would encode a double with an integer value as that integer.
 @inline add!(key::KeyBuilder, value::Float64) =
     key.exactness == EXACT_UNTYPED && isinteger(value) ? add_typed!(add_double!, key, value) : add_double!(key, value)
@@ -38,7 +41,7 @@ add!(key::KeyBuilder, value::Base.CodeUnits{UInt8}) =
     is_exact(key) ? add_typed!(add_bytes!, key, value) : add_bytes!(key, value)
 add!(key::KeyBuilder, value::String) = is_text(value) ? add_valid!(key, value) : add_typed!(add_bytes!, key, value)
 add!(key::KeyBuilder, value::AbstractString) =
-    is_exact(key) ? add_typed!(add_text!, key, value) : add!(key, String(value))
+    is_exact(key) ? add_typed!(exact_contents(add_text!, value), key, value) : add!(key, String(value))
 add!(key::KeyBuilder, value::Enum) = is_exact(key) ? add_typed!(add_number!, key, value) : add_number!(key, value)
 
 function add!(key::KeyBuilder, value::Tuple)
@@ -115,6 +118,18 @@ add_each!(key, values) = foreach(value -> add_argument!(key, value), values)
 @inline add_each!(key, values::Tuple{Vararg{Leaf}}) =
     key.plain && key.twin === nothing && !key.signed && key.exactness != EXACT_UNTYPED && are_plain(key, values) ?
     write_leaves!(key, values) : add_one_by_one!(key, values)
+
+# A long tuple, such as the data of a static array: code for each element would take the compiler minutes.
+const LONG_TUPLE = 32
+const LongTuple = Tuple{ntuple(_ -> Any, LONG_TUPLE)...,Vararg{Any}}
+const LongTupleOfLeaves = Tuple{ntuple(_ -> Leaf, LONG_TUPLE)...,Vararg{Leaf}}
+add_each!(key, values::LongTuple) = add_in_loop!(key, values)
+add_each!(key, values::LongTupleOfLeaves) = add_in_loop!(key, values)
+function add_in_loop!(key, values)
+    for value in values
+        add_argument!(key, value)
+    end
+end
 
 are_plain(key, ::Tuple{}) = true
 @inline are_plain(key, values::Tuple) = is_plain(key, first(values)) && are_plain(key, Base.tail(values))

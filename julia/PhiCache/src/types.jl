@@ -76,7 +76,8 @@ end
 # The content of a field without a value, such as that of a new Tridiagonal. No type has this name.
 const NO_VALUE = "undef"
 
-add_primitive!(key, value::Ptr) = refuse(typeof(value), "is an address, which does not identify the data at it")
+const Address = Union{Ptr,Cstring,Cwstring}
+add_primitive!(key, value::Address) = refuse(typeof(value), "is an address, which does not identify the data at it")
 add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 
 @noinline refuse(T, why) = throw(ArgumentError(
@@ -85,6 +86,14 @@ add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 
 # Whether a user may define methods for the type.
 is_own_type(T) = !(T <: Function) && !(Base.moduleroot(parentmodule(T)) in (Core, Base))
+
+# The contents of a number, text, set or dictionary in an exact key: what `shown!` adds, which is its value or its items.
+# An immutable struct of another package may hold more than that (a modulus, a language, a default), so its fields are
+# added.
+@inline exact_contents(shown!, value) = may_hold_more(value) ? add_fields! : shown!
+may_hold_more(value) = is_own_type(typeof(value)) && isstructtype(typeof(value)) && !ismutable(value)
+# Common types of Julia, for which the compiler answers.
+may_hold_more(::Union{Base.BitInteger,BigInt,SubString,Set,BitSet,Dict,IdDict}) = false
 
 # Text and numbers.
 add!(key::KeyBuilder, value::Symbol) = add_typed!(add_symbol!, key, value)
@@ -115,12 +124,15 @@ end
 add_digits!(key, value::BigFloat) = add!(key, (precision(value), string(value)))
 
 # Arrays. Plain keys have the elements, as in C++; exact keys also the type and, unless it is a vector, the size. These
-# types consist only of their elements; an array of any other type is encoded like a struct.
+# types consist only of their elements; an array of any other type is encoded like a struct, and so is one with indices
+# that do not begin at 1, which equals no array with others.
 const Elementwise = Union{Array,BitArray,SubArray,Base.ReshapedArray,Base.ReinterpretArray,PermutedDimsArray}
 
-add!(key::KeyBuilder, value::Elementwise) = is_exact(key) ? add_typed!(add_array!, key, value) : add_plain!(key, value)
+add!(key::KeyBuilder, value::Elementwise) =
+    Base.has_offset_axes(value) ? add_typed!(add_fields!, key, value) :
+    is_exact(key) ? add_typed!(add_array!, key, value) : add_plain!(key, value)
 add!(key::KeyBuilder, value::AbstractArray) =
-    is_exact(key) ? add_typed!(add_fields!, key, value) : add_plain!(key, value)
+    is_exact(key) || Base.has_offset_axes(value) ? add_typed!(add_fields!, key, value) : add_plain!(key, value)
 
 add_plain!(key, value::AbstractVector{Float64}) = add!(key, convert(Vector{Float64}, value))
 add_plain!(key, value::AbstractVector) = tuple!(() -> add_each!(key, value), key)
@@ -133,11 +145,13 @@ add_elements!(key, value::AbstractVector{Float64}) = add!(key, convert(Vector{Fl
 add_elements!(key, value::AbstractVector{T}) where {T} =
     tuple!(() -> foreach(item -> add_element!(key, item, T), value), key)
 
-# Sets and dictionaries: those of Base have no order; all others are encoded in the order of iteration.
-add!(key::KeyBuilder, value::AbstractSet) = is_exact(key) ? add_typed!(add_in_order!, key, value) : add_set!(key, value)
+# Sets and dictionaries: those of Base have no order; others are encoded in the order of iteration.
+add!(key::KeyBuilder, value::AbstractSet) =
+    is_exact(key) ? add_typed!(exact_contents(add_in_order!, value), key, value) : add_set!(key, value)
 add!(key::KeyBuilder, value::Union{Set,BitSet}) =
     is_exact(key) ? add_typed!(add_set!, key, value) : add_set!(key, value)
-add!(key::KeyBuilder, value::AbstractDict) = add_typed!(add_in_order!, key, value)
+add!(key::KeyBuilder, value::AbstractDict) =
+    add_typed!(is_exact(key) ? exact_contents(add_in_order!, value) : add_in_order!, key, value)
 add!(key::KeyBuilder, value::Dict) = add_typed!(add_set!, key, value)
 
 add_set!(key, value) = add_items!(set!, key, value)
@@ -243,7 +257,7 @@ function spell(@nospecialize(T))
     T isa Union && return string("Union{", join(map(spell, Base.uniontypes(T)), ","), "}")
     T isa UnionAll && return string(spell(T.body), " where ", spell(T.var.lb), "<:", T.var.name, "<:", spell(T.var.ub))
     T isa TypeVar && return string(T.name)
-    T isa DataType || return T isa Type ? string(T) : string(spell(typeof(T)), "(", repr(T), ")")
+    T isa DataType || return T isa Type ? string(T) : string(spell(typeof(T)), "(", spell_contents(T), ")")
     within = parentmodule(T)
     path = within in (Core, Base) ? "" : string(join(fullname(within), '.'), '.')
     isempty(T.parameters) && !(T <: Tuple) && return string(path, nameof(T))
@@ -251,3 +265,10 @@ function spell(@nospecialize(T))
 end
 
 spell_parameter(@nospecialize(x)) = x isa Union{Int64,Bool,Symbol} ? repr(x) : spell(x)
+
+# A value that is a parameter of a type. The `show` of another package may print the same for two values.
+function spell_contents(@nospecialize(x))
+    T = typeof(x)
+    isstructtype(T) && return join((spell_parameter(getfield(x, field)) for field in 1:fieldcount(T)), ",")
+    return is_own_type(T) ? bytes2hex(collect(reinterpret(UInt8, [x]))) : repr(x)
+end

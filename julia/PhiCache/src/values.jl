@@ -30,7 +30,7 @@ check_storable(T) = is_storable(T) || throw(ArgumentError(
 # For values that other processes read.
 refuse_addresses(kind, T) = has_address(T) && throw(ArgumentError(
     "a $kind cannot hold values of type $T, because they contain addresses, which mean nothing to another process"))
-has_address(T) = T <: Union{Ptr,Cstring,Cwstring} || (T <: Array ? has_address(eltype(T)) :
+has_address(T) = T <: Address || (T <: Array ? has_address(eltype(T)) :
                                                       isbitstype(T) && any(has_address, fieldtypes(T)))
 
 # An object that has the bytes of a value, for an argument of type CBytes.

@@ -141,6 +141,21 @@ function test_disk(directory)
         close(cache)
     end
 
+    @testset "values that are parameters of types differ also if they print the same" begin
+        script(values) = """
+            using PhiCache
+            struct Quiet; number::Int; end
+            Base.show(io::IO, ::Quiet) = print(io, "quiet")
+            number_of(::Val{V}) where {V} = V isa Tuple ? first(V).number : V.number
+            memo = Memo(number_of; cache=DiskCache{Int}("parameters"; directory="$directory"), prefix="number@1")
+            print([memo(Val(value)) for value in $values], info(memo).hits)
+            struct Unit{U}; size::Float64; end
+            print(PhiCache.layout(Unit{Quiet(1)}) == PhiCache.layout(Unit{Quiet(2)}))"""
+        run_with(values) = read(julia("-e", script(values)), String)
+        @test run_with("(Quiet(1), Quiet(2), (Quiet(3),))") == "[1, 2, 3]0false"
+        @test run_with("((Quiet(4),), (Quiet(3),), Quiet(2), Quiet(1))") == "[4, 3, 2, 1]3false"
+    end
+
     @testset "closures with other captured values are other functions" begin
         cache = open_cache(Float64, "closures")
         @noinline plus(shift) = Memo(x -> x + shift; cache=cache, prefix="plus@1")(1.0)

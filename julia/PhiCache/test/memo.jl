@@ -176,6 +176,62 @@ end
     @test count(Set([-0.0])) == count(Set([-0.0])) == 1 && info(count).hits == 1
 end
 
+# Types that hold more than their items, their text or their value.
+struct WithDefault{K,V} <: AbstractDict{K,V}
+    items::Dict{K,V}
+    default::V
+end
+Base.iterate(dictionary::WithDefault, state...) = iterate(dictionary.items, state...)
+Base.length(dictionary::WithDefault) = length(dictionary.items)
+
+struct Within{T} <: AbstractSet{T}
+    items::Set{T}
+    universe::Int
+end
+Base.iterate(set::Within, state...) = iterate(set.items, state...)
+Base.length(set::Within) = length(set.items)
+
+struct Modular <: Integer
+    value::Int
+    modulus::Int
+end
+Base.Int64(number::Modular) = number.value
+Base.:<=(bound::Int, number::Modular) = bound <= number.value
+Base.:<=(number::Modular, bound::Int) = number.value <= bound
+
+struct Tagged <: AbstractString
+    text::String
+    language::Symbol
+end
+Base.ncodeunits(text::Tagged) = ncodeunits(text.text)
+Base.codeunit(::Tagged) = UInt8
+Base.codeunit(text::Tagged, index::Integer) = codeunit(text.text, index)
+Base.isvalid(text::Tagged, index::Integer) = isvalid(text.text, index)
+Base.iterate(text::Tagged, index::Integer=1) = iterate(text.text, index)
+
+# A mutable one has its items in the key.
+mutable struct Ordered{K,V} <: AbstractDict{K,V}
+    items::Vector{Pair{K,V}}
+end
+Base.iterate(dictionary::Ordered, state...) = iterate(dictionary.items, state...)
+Base.length(dictionary::Ordered) = length(dictionary.items)
+
+@testset "all that an argument holds is in the key" begin
+    second = Memo(value -> getfield(value, 2))
+    on_a_cache = CachedMethod((object, value) -> getfield(value, 2))
+    cache = DictCache{Any}()
+    for make in (last -> WithDefault(Dict(1 => 2), last), last -> Within(Set([1]), last), last -> Modular(2, last)),
+        last in (5, 7)
+        @test second(make(last)) == on_a_cache(cache, nothing, make(last)) == last
+    end
+    @test [second(Tagged("gift", language)) for language in (:en, :de)] == [:en, :de]
+    @test second(Modular(2, 5)) == 5 && info(second) == (hits=1, misses=8, size=8)
+    first_item = Memo(dictionary -> last(first(dictionary)))
+    @test first_item(Ordered([1 => 2, 3 => 4])) == 2 && first_item(Ordered([3 => 4, 1 => 2])) == 4
+    @test first_item(Ordered([1 => 2, 3 => 4])) == 2 && info(first_item).hits == 1
+    @test_throws ArgumentError second(Base.unsafe_convert(Cstring, "an address"))
+end
+
 @testset "a stack overflow is a StackOverflowError, and the memo still works" begin
     memo = Memo(n -> n == 0 ? 0 : memo(n - 1) + 1, returns=Int)
     method = CachedMethod((object, n) -> n == 0 ? 0 : by_method(n - 1) + 1)
