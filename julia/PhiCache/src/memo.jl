@@ -268,9 +268,9 @@ end
 end
 
 # Two closures of one function that have captured other values are two functions, which must differ on a cache of the
-# caller: another run, or a memo that is garbage now, may have filled it. Constants are in the key. So is, in a DictCache,
-# a name of the other captured objects (arrays, counters, variables that are assigned again); on disk and in Redis, where
-# no name of an object lasts, these stay the caller's business.
+# caller: another run, or a memo that is garbage now, may have filled it. Constants are in the key. So is, in a
+# DictCache, a name of the other captured objects (arrays, counters, variables that are assigned again); on disk and in
+# Redis, where no name of an object lasts, these stay the caller's business.
 # A captured function or type is a parameter of the closure's type.
 @generated function add_captured!(key, f::F) where {F}
     constants = filter(index -> is_constant(fieldtype(F, index)), 1:fieldcount(F))
@@ -323,7 +323,9 @@ function add_captured_value!(values, value)
         # A local function that calls itself has captured its variable, which has no value yet.
         value isa Core.Box && !isdefined(value, :contents) || push!(values, WeakRef(value))
     else
-        foreach(index -> isdefined(value, index) && add_captured_value!(values, getfield(value, index)), 1:nfields(value))
+        for index in 1:nfields(value)
+            isdefined(value, index) && add_captured_value!(values, getfield(value, index))
+        end
     end
 end
 

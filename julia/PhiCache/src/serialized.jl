@@ -22,8 +22,8 @@ function decode(::Type{Any}, bytes::CBytes)
         throw(PhiCacheError(ERROR_DAMAGED,
             "a value of $(bytes.len) bytes is not a serialized Julia value that can be read here " *
             "($(sprint(showerror, error))); it was stored by a cache of another type, or its types are not defined " *
-            "here, or have changed: define them first, change the version in the context or the prefix, or read it as " *
-            "the type that was stored"))
+            "here, or have changed: define them first, change the version in the context or the prefix, or read it " *
+            "as the type that was stored"))
     end
     definitions = definitions_in(value)
     isempty(definitions) || check_definitions(definitions, stream)
