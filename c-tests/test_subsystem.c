@@ -387,30 +387,6 @@ static void a_system_may_have_no_nodes(void) {
     CHECK_OK(phicache_subsystem_free(whole));
 }
 
-/* A call that fails leaves zeros. With them, all systems for which it failed would share their results. */
-static void a_fingerprint_of_zeros_identifies_nothing(void) {
-    const double tpm[2] = {0.5, 1.5};
-    const uint64_t connections[1] = {1};
-    phicache_fingerprint network = {{1}};
-    phicache_subsystem *system;
-    phicache_dict_cache *dict;
-    phicache_disk_cache *disk;
-    CHECK_STATUS(phicache_network_fingerprint(tpm, 1, PHICACHE_ROW_MAJOR, connections, text("context"), &network),
-                 PHICACHE_ERROR_INVALID_ARGUMENT);
-    CHECK_STATUS(phicache_subsystem_new(&network, 3, STATE, 7, NULL, NULL, &system), PHICACHE_ERROR_INVALID_ARGUMENT);
-    CHECK_CONTAINS(phicache_last_error(), "network is all zeros");
-    CHECK_STATUS(phicache_dict_cache_shared(NULL, NULL, &network, "role", &dict), PHICACHE_ERROR_INVALID_ARGUMENT);
-    CHECK_STATUS(phicache_disk_cache_shared(NULL, NULL, &network, "role", &disk), PHICACHE_ERROR_INVALID_ARGUMENT);
-    if (phicache_features() & PHICACHE_FEATURE_REDIS) {
-        phicache_redis_cache *redis;
-        CHECK_STATUS(phicache_redis_cache_shared(NULL, NULL, &network, "role", &redis),
-                     PHICACHE_ERROR_INVALID_ARGUMENT);
-    }
-    network.bytes[31] = 1; /* any other byte makes it one */
-    CHECK_OK(phicache_subsystem_new(&network, 3, STATE, 7, NULL, NULL, &system));
-    CHECK_OK(phicache_subsystem_free(system));
-}
-
 int main(void) {
     RUN(a_bipartition_severs_from_one_part_to_the_other);
     RUN(a_matrix_has_each_connection_in_either_layout);
@@ -421,7 +397,6 @@ int main(void) {
     RUN(a_subsystem_knows_its_nodes_and_its_cut);
     RUN(all_cuts_of_a_system_have_one_fingerprint_and_other_systems_others);
     RUN(an_invalid_subsystem_is_an_error);
-    RUN(a_fingerprint_of_zeros_identifies_nothing);
     RUN(a_mechanism_or_a_purview_outside_the_subsystem_is_an_error);
     RUN(a_system_may_have_no_nodes);
     RUN(a_cut_scoped_key_contains_only_the_severed_connections_that_matter);

@@ -681,10 +681,7 @@ typedef struct phicache_mice {
     struct phicache_bytes payload;
 } phicache_mice;
 
-/**
- * Identifies a network or a subsystem: a BLAKE3-256 hash. One of zeros, which a call that fails leaves, identifies
- * nothing, and no cache or subsystem takes it.
- */
+/** Identifies a network or a subsystem: a BLAKE3-256 hash. */
 typedef struct phicache_fingerprint {
     /** The bytes. */
     uint8_t bytes[32];

@@ -558,7 +558,6 @@ enum class layout : std::int32_t { row_major = PHICACHE_ROW_MAJOR, column_major 
 /// caches.
 class fingerprint {
 public:
-    /// Zeros, which identify nothing: no cache or subsystem takes them.
     constexpr fingerprint() noexcept = default;
     constexpr explicit fingerprint(const phicache_fingerprint& raw) noexcept : raw_(raw) {}
 

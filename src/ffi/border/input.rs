@@ -341,21 +341,7 @@ pub(in crate::ffi) fn layout(layout: i32) -> Result<Layout> {
     }
 }
 
-/// The fingerprint of a system that is to be used. A call that fails leaves zeros: with them, all systems for which it
-/// failed would have the same results.
+/// A fingerprint.
 pub(in crate::ffi) fn fingerprint(fingerprint: *const phicache_fingerprint, name: &'static str) -> Result<Fingerprint> {
-    match any_fingerprint(fingerprint, name)? {
-        Fingerprint(bytes) if bytes == [0; 32] => Err(Error::invalid(format!(
-            "{name} is all zeros, which a call that fails leaves; check the status of the call that makes it"
-        ))),
-        given => Ok(given),
-    }
-}
-
-/// A fingerprint, also one of zeros.
-pub(in crate::ffi) fn any_fingerprint(
-    fingerprint: *const phicache_fingerprint,
-    name: &'static str,
-) -> Result<Fingerprint> {
     array(fingerprint, 1, name).map_err(|_| null(name)).map(|given| Fingerprint(given[0].bytes))
 }

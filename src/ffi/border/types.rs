@@ -494,8 +494,7 @@ pub struct phicache_reader {
     pub reserved: [u64; 8],
 }
 
-/// Identifies a network or a subsystem: a BLAKE3-256 hash. One of zeros, which a call that fails leaves, identifies
-/// nothing, and no cache or subsystem takes it.
+/// Identifies a network or a subsystem: a BLAKE3-256 hash.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_fingerprint {
