@@ -127,6 +127,46 @@ static void the_configuration_chooses(void) {
     CHECK_OK(phicache_subsystem_free(subsystem));
 }
 
+/* A program that limits its memory does not know where the configuration puts its MICE, and what others have there. */
+static void a_limit_of_memory_removes_no_files(void) {
+    enum { OTHERS = 40, MANY = 300, LEN = 64 << 10 };
+    static uint8_t content[LEN];
+    const uint64_t limit = 1 << 20;
+    phicache_disk_cache *others;
+    phicache_mice_cache *cache = NULL;
+    phicache_subsystem *subsystem = new_subsystem(NULL);
+    phicache_cache_options options = {0};
+    phicache_stats stats;
+    phicache_mice mice = effect(2, 4, 0.5);
+    int found = 0;
+    CHECK_OK(phicache_disk_cache_new(config, NULL, text("others"), &others));
+    for (uint64_t key = 0; key < OTHERS; key++) {
+        CHECK_OK(phicache_disk_cache_set(others, bytes(&key, sizeof key), bytes(content, LEN)));
+    }
+    CHECK_OK(phicache_disk_cache_free(others)); /* its file is complete */
+
+    options.struct_size = sizeof options;
+    options.storage_errors = 1;
+    options.max_bytes = limit;
+    CHECK_OK(phicache_mice_cache_new(config, &options, subsystem, NULL, &cache));
+    mice.payload = bytes(content, LEN);
+    for (uint64_t key = 0; key < MANY; key++) CHECK_OK(phicache_mice_cache_set(cache, bytes(&key, sizeof key), &mice));
+    stats.struct_size = sizeof stats;
+    CHECK_OK(phicache_mice_cache_stats(cache, &stats));
+    CHECK_UINT(stats.size, MANY);
+    CHECK(stats.bytes > limit / 2 && stats.bytes < 2 * limit); /* with its index */
+    CHECK_OK(phicache_mice_cache_clear(cache));
+    CHECK_OK(phicache_mice_cache_free(cache));
+    CHECK_OK(phicache_subsystem_free(subsystem));
+
+    CHECK_OK(phicache_disk_cache_new(config, NULL, text("others"), &others));
+    for (uint64_t key = 0; key < OTHERS; key++) {
+        found += phicache_disk_cache_contains(others, bytes(&key, sizeof key)) == PHICACHE_OK;
+    }
+    CHECK_INT(found, OTHERS);
+    CHECK_OK(phicache_disk_cache_free(others));
+}
+
 static void a_child_is_where_its_parent_is(void) {
     phicache_subsystem *uncut = new_subsystem(NULL), *cut = new_subsystem(CUT);
     phicache_mice_cache *disk = open_cache(NULL, NULL), *here = NULL, *child = NULL;
@@ -200,6 +240,7 @@ int main(void) {
     CHECK_OK(phicache_config_set_disk_directory(config, directory));
     RUN(records_outlive_handles_and_a_cut_child_inherits);
     RUN(the_configuration_chooses);
+    RUN(a_limit_of_memory_removes_no_files);
     RUN(a_child_is_where_its_parent_is);
     RUN(of_many_processes_one_computes_each);
     CHECK_OK(phicache_config_free(config));

@@ -3636,8 +3636,8 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * (`phicache_config_set_redis_cache`), on disk if a directory was set (`phicache_config_set_disk_directory`), else in
  * this process. Redis and a directory together are an error: choose one, or call the function of one of them.
  *
- * `options.max_bytes` means what it means there. So a limit that was meant for the memory of this process bounds a
- * directory that the configuration names: all files in it beyond that are removed, also those of other programs.
+ * `options.max_bytes` bounds the memory of the cache in this process, wherever the values are. Only together with
+ * `options.near_bytes` it bounds the directory, as in `phicache_disk_mice_cache_new`.
  *
  * May wait for the file system, if the values are there.
  *

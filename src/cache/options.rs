@@ -21,6 +21,17 @@ pub struct Options {
     pub verifier: Option<Box<Verifier>>,
 }
 
+impl Options {
+    /// These options for a cache in files whose place the program has not chosen: the limit is that of its memory.
+    /// As a bound of the directory it would remove what other programs have stored there.
+    pub fn of_memory(mut self) -> Self {
+        if self.disk.near_bytes.is_none() {
+            self.disk.near_bytes = self.max_bytes.take();
+        }
+        self
+    }
+}
+
 /// The options of a cache at a server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RemoteOptions {

@@ -53,7 +53,7 @@ holds every record that was fetched or stored, so no record is fetched twice; th
 `:disk` is a cache in files, in the configuration's directory, or in `directory`: later runs find its records. All
 caches of one process for the same system, uncut, in one directory are one, with the same options. The parent must be on
 disk too, and the options are those of a [`DiskCache`](@ref). A configuration whose `disk_directory` was set chooses it;
-then `max_bytes` bounds all files in that directory, also those of other programs.
+then `max_bytes` bounds the memory in this process and, only together with `near_bytes`, the directory.
 
 In Redis and on disk, use `Any` for `P` only if all processes have the same version of Julia and of the packages that
 define the stored types.

@@ -50,8 +50,8 @@ use crate::iit::Mice;
 /// (`phicache_config_set_redis_cache`), on disk if a directory was set (`phicache_config_set_disk_directory`), else in
 /// this process. Redis and a directory together are an error: choose one, or call the function of one of them.
 ///
-/// `options.max_bytes` means what it means there. So a limit that was meant for the memory of this process bounds a
-/// directory that the configuration names: all files in it beyond that are removed, also those of other programs.
+/// `options.max_bytes` bounds the memory of the cache in this process, wherever the values are. Only together with
+/// `options.near_bytes` it bounds the directory, as in `phicache_disk_mice_cache_new`.
 ///
 /// May wait for the file system, if the values are there.
 ///
@@ -164,6 +164,7 @@ fn make(
     let subsystem = self::subsystem(subsystem)?;
     let parent = if parent.is_null() { None } else { Some(named_cache(parent, "parent")?) };
     let config = self::config(config)?;
+    let is_chosen = tier.is_none();
     let tier = match (tier, parent) {
         (Some(tier), _) => tier,
         // Elsewhere than its parent, a child could not inherit.
@@ -172,6 +173,7 @@ fn make(
         (None, Some(Cache::Disk(_))) => Tier::Disk,
         (None, _) => config.mice_tier()?,
     };
+    let options = if is_chosen && tier == Tier::Disk { options.of_memory() } else { options };
     let (cache, holder) = match (tier, parent) {
         (Tier::Memory, None) => (MiceCache::mice(config, options, subsystem, None)?.into(), None),
         (Tier::Memory, Some(Cache::Mice(parent))) => {
