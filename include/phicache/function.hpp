@@ -214,7 +214,7 @@ struct trampoline {
         if constexpr (InPlace) {
             return frame.error.template run<write_bytes>(raw, frame.keep, [&](result& out) -> decltype(auto) {
                 return std::apply(
-                    [&](auto&... given) -> decltype(auto) { return invoke(function, out, given...); },
+                    [&](auto&... given) -> decltype(auto) { return detail::invoke(function, out, given...); },
                     frame.arguments);
             });
         } else {
@@ -222,7 +222,7 @@ struct trampoline {
                 return std::apply(
                     [&](auto&... given) -> decltype(auto) {
                         return convert_result<Result>(
-                            [&]() -> decltype(auto) { return invoke(function, given...); });
+                            [&]() -> decltype(auto) { return detail::invoke(function, given...); });
                     },
                     frame.arguments);
             });
