@@ -51,6 +51,20 @@ struct grid {
 };
 [[maybe_unused]] static void add_to_key(phicache::key& key, const grid& x) { key.add(x.rows).add(x.elements); }
 
+/// Matrices, of which the elements alone are not the key.
+struct matrix {
+    std::vector<double> elements = std::vector<double>(6);
+    long rows() const { return 2; }
+    long cols() const { return 3; }
+    const double* data() const { return elements.data(); }
+    std::size_t size() const { return elements.size(); }
+    auto begin() const { return elements.begin(); }
+    auto end() const { return elements.end(); }
+};
+struct tensor : std::vector<float> {
+    std::array<int, 3> shape() const { return {1, 2, 3}; }
+};
+
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice) {
     [[maybe_unused]] const int number = 1;
@@ -323,6 +337,15 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.memoize<double>(grid(), [] { return 0.5; });
 #elif CASE == 111  // `store` is the cache
     (void)phicache::memo([](int n) { return n; }, cache);
+#elif CASE == 112  // write add_to_key
+    phicache::key().add(matrix());
+#elif CASE == 113  // write add_to_key
+    phicache::memo memo{[](const tensor& x) { return x.size(); }};
+    (void)memo(tensor());
+#elif CASE == 114  // use_key_of_or_bytes_of
+    (void)cache.memoize<double>(matrix(), [] { return 0.5; });
+#elif CASE == 115  // no pointer and no view
+    cache.set("key", matrix());
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -31,6 +31,25 @@ inline constexpr bool always_false = false;
 /// In place of code for types that a static_assert elsewhere has refused, so that there is one message.
 [[noreturn]] inline void refused() noexcept { std::abort(); }
 
+/// Types with rows and columns or a shape, such as matrices and parts of them. Their elements alone do not say what they
+/// are, and those after `data()` may belong to others. Eigen's vectors without gaps are like std::vector.
+template <class T, class = void>
+inline constexpr bool has_rows = false;
+template <class T>
+inline constexpr bool has_rows<
+    T, std::void_t<decltype(std::declval<const T&>().rows()), decltype(std::declval<const T&>().cols())>> = true;
+template <class T, class = void>
+inline constexpr bool has_shape = false;
+template <class T>
+inline constexpr bool has_shape<T, std::void_t<decltype(std::declval<const T&>().shape())>> = true;
+template <class T, class = void>
+inline constexpr bool is_one_dimensional = false;
+template <class T>
+inline constexpr bool is_one_dimensional<
+    T, std::enable_if_t<T::IsVectorAtCompileTime && static_cast<int>(T::InnerStrideAtCompileTime) == 1>> = true;
+template <class T>
+inline constexpr bool is_shaped = (has_rows<T> || has_shape<T>) && !is_one_dimensional<T>;
+
 /// The element type of a contiguous range (std::vector, std::string, std::span, an array, …); void for other types.
 template <class R, class = void>
 struct element {
@@ -41,8 +60,9 @@ struct element<
     R, std::void_t<decltype(std::data(std::declval<const R&>())), decltype(std::size(std::declval<const R&>()))>> {
     using type = std::remove_cv_t<std::remove_pointer_t<decltype(std::data(std::declval<const R&>()))>>;
 };
+/// The same; void also for what is shaped.
 template <class R>
-using element_t = typename element<R>::type;
+using element_t = std::conditional_t<is_shaped<R>, void, typename element<R>::type>;
 
 template <class R>
 inline constexpr bool is_char_array = std::is_array_v<R> && std::is_same_v<element_t<R>, char>;
@@ -137,7 +157,7 @@ constexpr bool has_address() noexcept {
     } else if constexpr (is_tuple<T>::value) {
         return any_element<is_address, T>;
     } else {
-        return !std::is_void_v<element_t<T>>;
+        return !std::is_void_v<typename element<T>::type>;
     }
 }
 

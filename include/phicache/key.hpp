@@ -36,7 +36,8 @@ struct is_doubles : std::false_type {};
 template <class T>
 struct is_doubles<
     T, std::void_t<decltype(std::data(std::declval<const T&>())), decltype(std::size(std::declval<const T&>()))>>
-    : std::is_same<decltype(std::data(std::declval<const T&>())), const double*> {};
+    : std::bool_constant<std::is_same_v<decltype(std::data(std::declval<const T&>())), const double*> &&
+                         !is_shaped<T>> {};
 
 /// Standard sets have a key_type; maps also have a mapped_type.
 template <class T, class = void>
@@ -60,8 +61,10 @@ struct is_unique : is_tuple<decltype(std::declval<T&>().insert(std::declval<cons
 template <class T, class = void>
 struct is_complex : std::false_type {};
 template <class T>
-struct is_complex<T, std::void_t<decltype(std::declval<const T&>().real() + std::declval<const T&>().imag())>>
-    : std::is_floating_point<typename T::value_type> {};
+struct is_complex<T, std::void_t<decltype(std::declval<const T&>().real()), decltype(std::declval<const T&>().imag())>>
+    : std::bool_constant<std::is_floating_point_v<typename T::value_type> &&
+                         std::is_same_v<remove_cvref<decltype(std::declval<const T&>().real())>,
+                                        typename T::value_type>> {};
 /// std::bitset, without its header.
 template <class T, class = void>
 struct is_bitset : std::false_type {};
@@ -119,6 +122,8 @@ constexpr bool is_key_element() noexcept {
         return true;
     } else if constexpr (is_variant<T>::value) {
         return all_elements<is_alternative, alternatives_t<T>>;
+    } else if constexpr (is_shaped<T>) {
+        return false;
     } else if constexpr (is_range<T>::value) {
         using Element = typename std::iterator_traits<decltype(std::begin(std::declval<const T&>()))>::value_type;
         if constexpr (is_associative<T>::value) {
@@ -255,7 +260,7 @@ public:
             }
         } else if constexpr (detail::is_doubles<T>::value) {
             step([&] { return phicache_key_add_doubles(handle(), std::data(element), std::size(element)); });
-        } else if constexpr (detail::is_range<T>::value) {
+        } else if constexpr (detail::is_range<T>::value && !detail::is_shaped<T>) {
             begin_tuple().add_each(element).end_tuple();
         } else if constexpr (detail::is_tuple<U>::value) {
             begin_tuple();
