@@ -218,6 +218,17 @@ struct column : std::vector<double> {
     column imag() const { return {}; }
     [[maybe_unused]] friend column operator+(const column& a, const column&) { return a; }
 };
+void a_text_is_not_cut_at_a_nul() {
+    const std::string text("a\0b", 3);
+    CHECK(key::of(text).encode() != key::of("a").encode());
+    CHECK_MESSAGE("contains a NUL", key().add_named(text, 1).encode());
+    CHECK_MESSAGE("contains a NUL", key().add_keyword(text, 1).encode());
+    CHECK_MESSAGE("contains a NUL", phicache::dict_cache::shared(phicache::fingerprint(), text));
+    phicache::cache_options options;
+    options.name = text;
+    CHECK_MESSAGE("contains a NUL", phicache::dict_cache(options));
+}
+
 void a_vector_of_a_library_is_an_array_of_doubles() {
     const column vector{1, 2.5};
     CHECK(key::of(vector).encode() == key::of(std::vector<double>{1, 2.5}).encode());
@@ -522,6 +533,7 @@ int main() {
     RUN(the_test_vectors_agree);
     RUN(every_type_has_its_element);
     RUN(the_elements_of_an_object_do_not_run_into_those_of_the_next);
+    RUN(a_text_is_not_cut_at_a_nul);
     RUN(a_vector_of_a_library_is_an_array_of_doubles);
     RUN(numbers_of_the_standard_library_have_the_keys_of_julia);
     RUN(a_variant_is_its_index_and_its_alternative);

@@ -211,6 +211,8 @@ void memos_share_a_store_under_prefixes() {
     memo_options without;
     without.prefix = "one@1";
     CHECK_MESSAGE("\"one@1\" has no effect on a memo without a cache", memo{[](int n) { return n; }, without});
+    options.prefix = std::string("one\0@2", 6);
+    CHECK_MESSAGE("prefix is not valid UTF-8 (in C++: or contains a NUL)", memo{[](int n) { return n; }, options});
     options.prefix = "other";
     other.emplace([](int n) { return n + 2; }, options);
     CHECK_INT((*one)(1), 2);

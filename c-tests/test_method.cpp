@@ -58,6 +58,7 @@ void methods_of_one_cache_differ_by_prefix() {
     CHECK_INT(first.call(object.cache, object, 1), 2);
     CHECK_INT(*second.try_call(object.cache, object, 1), 3);
     CHECK_INT(object.calls, 2);
+    CHECK_MESSAGE("contains a NUL", method{std::string("first\0n", 7), [](analysis&, int n) { return n; }});
 }
 
 void a_value_has_the_type_in_the_signature() {

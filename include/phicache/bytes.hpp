@@ -290,12 +290,14 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Text for C, borrowed for the call: UTF-8, ending at the first NUL. May be null where the C header allows it.
+/// Text for C, borrowed for the call: UTF-8, ending in a NUL. May be null where the C header allows it. A std::string
+/// with a NUL within it is refused, as text that is not UTF-8 is.
 class text {
 public:
     constexpr text(std::nullptr_t = nullptr) noexcept {}
     constexpr text(const char* chars) noexcept : chars_(chars) {}
-    text(const std::string& string) noexcept : chars_(string.c_str()) {}
+    text(const std::string& string) noexcept
+        : chars_(std::strlen(string.c_str()) == string.size() ? string.c_str() : "\xFF") {}
     constexpr const char* c_str() const noexcept { return chars_; }
 
 private:

@@ -572,7 +572,7 @@ private:
                                          options.maximum_memory_percent.value_or(memory_configured),
                                          static_cast<std::int32_t>(options.types),
                                          options.store ? options.store->handle() : nullptr,
-                                         options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
+                                         options.prefix.empty() ? nullptr : text(options.prefix).c_str(), out);
             });
         if (!registered) return registered.error();
         return memo(handle, options.types, [](void* stored) {
