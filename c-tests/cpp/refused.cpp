@@ -51,6 +51,14 @@ struct grid {
 };
 [[maybe_unused]] static void add_to_key(phicache::key& key, const grid& x) { key.add(x.rows).add(x.elements); }
 
+/// An add_to_key that takes no constant object is not called.
+struct tagged : std::vector<double> {
+    int tag = 0;
+};
+[[maybe_unused]] static void add_to_key(phicache::key& key, tagged& x) { key.add(x.tag); }
+enum class mode { fast, exact };
+[[maybe_unused]] static void add_to_key(phicache::key& key, mode& x) { key.add_named("mode", static_cast<int>(x)); }
+
 /// Matrices, of which the elements alone are not the key.
 struct matrix {
     std::vector<double> elements = std::vector<double>(6);
@@ -346,6 +354,13 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.memoize<double>(matrix(), [] { return 0.5; });
 #elif CASE == 115  // no pointer and no view
     cache.set("key", matrix());
+#elif CASE == 116  // write add_to_key(phicache::key&, const T&)
+    phicache::memo memo{[](const tagged& x) { return x.tag; }};
+    (void)memo(tagged());
+#elif CASE == 117  // write add_to_key(phicache::key&, const T&)
+    phicache::key().add(mode::fast);
+#elif CASE == 118  // use_key_of_or_bytes_of
+    (void)cache.get(tagged());
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -184,10 +184,19 @@ template <class T>
 struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>>
     : std::true_type {};
 
+/// Types with an `add_to_key` that takes no constant object. It would not be called, so they are no keys.
+template <class T, class = void>
+inline constexpr bool has_mutable_encoding = false;
+template <class T>
+inline constexpr bool
+    has_mutable_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<T&>()))>> =
+        !has_own_encoding<T>::value;
+
 /// Objects that are not taken for bytes.
 template <class T>
 inline constexpr bool is_no_bytes =
-    std::is_class_v<T> && (!is_plain_range<T> || has_own_encoding<T>::value) && !converts_to_bytes<T>;
+    std::is_class_v<T> && (!is_plain_range<T> || has_own_encoding<T>::value || has_mutable_encoding<T>) &&
+    !converts_to_bytes<T>;
 
 }  // namespace detail
 

@@ -107,8 +107,11 @@ template <class T>
 struct is_alternative : std::bool_constant<std::is_empty_v<T> || is_key_element<T>()> {};
 template <class T>
 constexpr bool is_key_element() noexcept {
-    if constexpr (has_own_encoding<T>::value || std::is_null_pointer_v<T> || std::is_same_v<T, std::nullopt_t> ||
-                  std::is_same_v<T, node_set> || std::is_same_v<T, bytes> || std::is_enum_v<T>) {
+    if constexpr (has_mutable_encoding<T>) {
+        return false;
+    } else if constexpr (has_own_encoding<T>::value || std::is_null_pointer_v<T> ||
+                         std::is_same_v<T, std::nullopt_t> || std::is_same_v<T, node_set> || std::is_same_v<T, bytes> ||
+                         std::is_enum_v<T>) {
         return true;
     } else if constexpr (std::is_arithmetic_v<T>) {
         return sizeof(T) <= 8;
@@ -196,7 +199,9 @@ public:
     template <class T>
     key& add(const T& element) {
         using U = std::decay_t<T>;
-        if constexpr (detail::has_own_encoding<U>::value && std::is_enum_v<U>) {
+        if constexpr (detail::has_mutable_encoding<U>) {
+            static_assert(detail::always_false<T>, PHICACHE_HPP_ELEMENTS);
+        } else if constexpr (detail::has_own_encoding<U>::value && std::is_enum_v<U>) {
             add_to_key(*this, element);
         } else if constexpr (detail::has_own_encoding<U>::value) {
             // Enclosed, so that two objects in a row never have the elements of two others.
