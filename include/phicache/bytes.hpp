@@ -91,9 +91,9 @@ struct is_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true
 /// Whether `Is<T>::value` holds for all elements of a tuple.
 template <template <class> class Is, class T, class = std::make_index_sequence<std::tuple_size<T>::value>>
 inline constexpr bool all_elements = false;
-template <template <class> class Is, class T, std::size_t... I>
-inline constexpr bool all_elements<Is, T, std::index_sequence<I...>> =
-    (Is<remove_cvref<std::tuple_element_t<I, T>>>::value && ...);
+template <template <class> class Is, class T, std::size_t... At>
+inline constexpr bool all_elements<Is, T, std::index_sequence<At...>> =
+    (Is<remove_cvref<std::tuple_element_t<At, T>>>::value && ...);
 
 // A std::variant is recognized without its header, which takes as long to compile as a third of these.
 
@@ -111,23 +111,23 @@ struct alternatives<Variant<A...>> {
 template <class T>
 using alternatives_t = typename alternatives<T>::type;
 
-/// Makes `get<I>(x)` a call of a template; that of the standard library is found by its argument.
+/// Makes `get<At>(x)` a call of a template; that of the standard library is found by its argument.
 template <std::size_t>
 void get() = delete;
 /// Calls `use` with the alternative that a variant holds.
-template <std::size_t I = 0, class Variant, class Use>
+template <std::size_t At = 0, class Variant, class Use>
 void use_alternative(const Variant& variant, const Use& use) {
-    if constexpr (I < std::tuple_size_v<alternatives_t<Variant>>) {
-        if (variant.index() == I) return use(get<I>(variant));
-        use_alternative<I + 1>(variant, use);
+    if constexpr (At < std::tuple_size_v<alternatives_t<Variant>>) {
+        if (variant.index() == At) return use(get<At>(variant));
+        use_alternative<At + 1>(variant, use);
     }
 }
 /// Makes a variant hold the alternative with this index, which it passes to `use`; false if it has no such alternative.
-template <std::size_t I = 0, class Variant, class Use>
+template <std::size_t At = 0, class Variant, class Use>
 bool emplace_alternative(Variant& variant, std::size_t index, const Use& use) {
-    if constexpr (I < std::tuple_size_v<alternatives_t<Variant>>) {
-        if (index == I) return use(variant.template emplace<I>()), true;
-        return emplace_alternative<I + 1>(variant, index, use);
+    if constexpr (At < std::tuple_size_v<alternatives_t<Variant>>) {
+        if (index == At) return use(variant.template emplace<At>()), true;
+        return emplace_alternative<At + 1>(variant, index, use);
     } else {
         return false;
     }
@@ -141,9 +141,9 @@ template <class T>
 struct is_address : std::bool_constant<has_address<T>()> {};
 template <template <class> class Is, class T, class = std::make_index_sequence<std::tuple_size<T>::value>>
 inline constexpr bool any_element = false;
-template <template <class> class Is, class T, std::size_t... I>
-inline constexpr bool any_element<Is, T, std::index_sequence<I...>> =
-    (Is<remove_cvref<std::tuple_element_t<I, T>>>::value || ...);
+template <template <class> class Is, class T, std::size_t... At>
+inline constexpr bool any_element<Is, T, std::index_sequence<At...>> =
+    (Is<remove_cvref<std::tuple_element_t<At, T>>>::value || ...);
 template <class T>
 constexpr bool has_address() noexcept {
     if constexpr (std::is_scalar_v<T>) {
@@ -276,8 +276,8 @@ public:
     constexpr span() noexcept = default;
     constexpr span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
     /// Refuses the list `{0, 5}`, in which 0 would be a null pointer and 5 the size.
-    template <class I, std::enable_if_t<std::is_same_v<I, int>, int> = 0>
-    span(I not_an_address, std::size_t) = delete;
+    template <class Number, std::enable_if_t<std::is_same_v<Number, int>, int> = 0>
+    span(Number not_an_address, std::size_t) = delete;
     /// The elements of a container, which must outlive the span.
     template <class Range, std::enable_if_t<!std::is_same_v<detail::remove_cvref<Range>, span> &&
                                                 std::is_convertible_v<decltype(std::data(std::declval<Range&>())), T*>,
