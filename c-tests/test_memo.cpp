@@ -261,6 +261,9 @@ void bad_arguments_are_errors_and_call_nothing() {
     CHECK(f.try_call("\xff").code() == status::error_invalid_argument);
     CHECK_INT(calls, 0);
     CHECK_UINT(f("ok"), 2);
+    int (*const missing)(int) = nullptr;
+    CHECK_MESSAGE("the function is a null pointer", memo{missing});
+    CHECK(memo<int(int)>::try_make(missing).code() == status::error_invalid_argument);
 }
 
 void a_memo_moves() {

@@ -137,7 +137,8 @@ void a_direction_that_is_none_is_an_error() {
 
 #ifdef __SSE2__
 void subnormal_numbers_keep_their_keys_where_arithmetic_takes_them_for_zero() {
-    const std::vector<double> numbers{from_bits(1), from_bits(0x8000000000000001), from_bits(0x000fffffffffffff), 0, -0.0};
+    const std::vector<double> numbers{from_bits(1), from_bits(0x8000000000000001), from_bits(0x000fffffffffffff), 0,
+                                      -0.0};
     const auto keys = [&] {
         std::vector<std::string> all;
         for (const double number : numbers) {

@@ -31,8 +31,8 @@ inline constexpr bool always_false = false;
 /// In place of code for types that a static_assert elsewhere has refused, so that there is one message.
 [[noreturn]] inline void refused() noexcept { std::abort(); }
 
-/// Types with rows and columns or a shape, such as matrices and parts of them. Their elements alone do not say what they
-/// are, and those after `data()` may belong to others. Eigen's vectors without gaps are like std::vector.
+/// Types with rows and columns or a shape, such as matrices and parts of them. Their elements alone do not say what
+/// they are, and those after `data()` may belong to others. Eigen's vectors without gaps are like std::vector.
 template <class T, class = void>
 inline constexpr bool has_rows = false;
 template <class T>
