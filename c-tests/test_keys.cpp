@@ -218,6 +218,14 @@ struct column : std::vector<double> {
     column imag() const { return {}; }
     [[maybe_unused]] friend column operator+(const column& a, const column&) { return a; }
 };
+void a_full_array_of_characters_ends_without_a_nul() {
+    const struct {
+        char symbol[2], next[2];
+    } iron{{'F', 'e'}, {'A', '\0'}};
+    CHECK(key::of(iron.symbol).encode() == key::of("Fe").encode());
+    CHECK(key::of(iron.next).encode() == key::of("A").encode());
+}
+
 void a_text_is_not_cut_at_a_nul() {
     const std::string text("a\0b", 3);
     CHECK(key::of(text).encode() != key::of("a").encode());
@@ -533,6 +541,7 @@ int main() {
     RUN(the_test_vectors_agree);
     RUN(every_type_has_its_element);
     RUN(the_elements_of_an_object_do_not_run_into_those_of_the_next);
+    RUN(a_full_array_of_characters_ends_without_a_nul);
     RUN(a_text_is_not_cut_at_a_nul);
     RUN(a_vector_of_a_library_is_an_array_of_doubles);
     RUN(numbers_of_the_standard_library_have_the_keys_of_julia);

@@ -233,7 +233,14 @@ public:
             if constexpr (std::is_pointer_v<T>) {
                 if (element == nullptr) return add(nullptr);
             }
-            const std::string_view utf8 = element;
+            std::string_view utf8;
+            if constexpr (std::is_array_v<T>) {
+                // A full array, such as the `char symbol[2]` of a struct, has no NUL.
+                utf8 = {element, std::size(element)};
+                utf8 = utf8.substr(0, utf8.find('\0'));
+            } else {
+                utf8 = element;
+            }
             step([&] { return phicache_key_add_string(handle(), bytes(utf8)); });
         } else if constexpr (detail::is_optional<U>::value) {
             element ? add(*element) : add(nullptr);
