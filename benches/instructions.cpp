@@ -52,7 +52,8 @@ struct World {
     // The cost of phicache.hpp over the C call: one entry, which the first probe finds in any process.
     phicache::dict_cache one;
     phicache::mice_cache one_mice{
-        phicache::subsystem(phicache::fingerprint(), std::vector<std::int32_t>(NODES), phicache::node_set::first(NODES))};
+        phicache::subsystem(phicache::fingerprint(phicache_fingerprint{{1}}), std::vector<std::int32_t>(NODES),
+                            phicache::node_set::first(NODES))};
     phicache::cache one_view = one;
     phicache::dict_cache one_number, by_parts;
     phicache::cache one_by_parts = by_parts;

@@ -103,7 +103,7 @@ private:
 
     void subsystem_damages(const Case &c, std::uint64_t line, const NodeMask *severed) {
         const std::vector<std::int32_t> state(c.size, 0);
-        const phicache_fingerprint network{};
+        const phicache_fingerprint network{{1}};
         phicache_subsystem *subsystem = nullptr;
         std::int32_t damaged = -1;
         report.status(line, "phicache_subsystem_new",

@@ -132,7 +132,7 @@ void an_option_without_effect_is_an_error() {
     CHECK_MESSAGE("options->ttl_ms has no effect", phicache::purview_cache(ttl));
     CHECK_MESSAGE("options->ttl_ms has no effect", dict_cache::shared(identity_of("options"), "role", ttl));
     CHECK_MESSAGE("options->ttl_ms has no effect on a cache on disk", phicache::disk_cache("context", ttl));
-    const phicache::subsystem system(phicache::fingerprint(), {1, 0}, {0, 1});
+    const phicache::subsystem system(phicache::fingerprint(phicache_fingerprint{{1}}), {1, 0}, {0, 1});
     CHECK_MESSAGE("options->ttl_ms has no effect", phicache::mice_cache::dict(system, {}, ttl));
     CHECK_MESSAGE("options->ttl_ms has no effect", phicache::mice_cache::disk(system, {}, ttl));
     CHECK(phicache::mice_cache(system, {}, ttl).size() == 0);  // the configuration might choose Redis

@@ -80,6 +80,21 @@ void read_from_value(phicache::value_reader& in, sparse& x) {
     in.read(x.many).read(x.empty).read(x.nested).read(x.last);
 }
 
+/// A container with a member beside its elements.
+struct route : std::vector<double> {
+    using vector::vector;
+    int cost = 0;
+};
+void add_to_key(phicache::key& to, const route& x) {
+    to.add(x.cost).add(static_cast<const std::vector<double>&>(x));
+}
+void add_to_value(phicache::value_writer& out, const route& x) {
+    out.add(x.cost).add(static_cast<const std::vector<double>&>(x));
+}
+void read_from_value(phicache::value_reader& in, route& x) {
+    in.read(x.cost).read(static_cast<std::vector<double>&>(x));
+}
+
 /// Its functions misbehave on request.
 struct unruly {
     int number = 0;
@@ -226,7 +241,7 @@ void types_of_the_standard_library_are_values() {
     CHECK_STORED(std::variant<std::monostate, int>());
     CHECK_STORED(std::vector<std::optional<iit::part>>{iit::part{{0}, {}, {0.5}}, std::nullopt});
     phicache::dict_cache cache;
-    const phicache::subsystem system(phicache::fingerprint(), {1, 0, 1}, {0, 1, 2});
+    const phicache::subsystem system(phicache::fingerprint(phicache_fingerprint{{1}}), {1, 0, 1}, {0, 1, 2});
     phicache::mice_cache mice(system);
     const std::vector<numbers> repertoires{{0.5, 0.5}, {1}};
     mice.set("key", phicache::mice{direction::cause, {0}, {1}, 0.5, repertoires});
@@ -269,7 +284,7 @@ void their_bytes_are_checked() {
 }
 
 void a_mice_may_have_a_payload_of_several_parts() {
-    const phicache::subsystem system(phicache::fingerprint(), {1, 0, 1}, {0, 1, 2});
+    const phicache::subsystem system(phicache::fingerprint(phicache_fingerprint{{1}}), {1, 0, 1}, {0, 1, 2});
     phicache::mice_cache cache(system);
     const auto record = [] { return phicache::mice{direction::cause, {0}, {1}, 0.5, sample()}; };
     const phicache::key_bytes key = phicache::mice_key("find", direction::cause, {0});
@@ -536,6 +551,21 @@ void functions_of_the_program_are_not_taken_for_ours() {
     CHECK_INT(mice.memoize("other", [&] { return record; }).payload_as<lattice::walk>().length, 8);
 }
 
+void a_container_with_more_members_is_what_its_functions_add() {
+    const phicache::memo longer{[](const iit::route& x) {
+        iit::route made = x;
+        made.cost += 1;
+        return made;
+    }};
+    iit::route given{0.5, 1.5};
+    for (const int cost : {3, 4, 3, 4}) {
+        given.cost = cost;
+        CHECK(longer(given) == given);
+        CHECK_INT(longer(given).cost, cost + 1);
+    }
+    CHECK_COUNTS(longer.info(), 6, 2, 2);
+}
+
 /// Every operation of a cache is for any number of threads, so a constant cache has it.
 void a_constant_cache_memoizes_and_stores() {
     const phicache::dict_cache cache;
@@ -575,5 +605,6 @@ int main() {
     RUN(a_constant_cache_memoizes_and_stores);
     RUN(a_contiguous_container_that_is_not_std_vector_is_read_back);
     RUN(functions_of_the_program_are_not_taken_for_ours);
+    RUN(a_container_with_more_members_is_what_its_functions_add);
     return check_report();
 }

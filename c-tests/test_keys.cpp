@@ -292,6 +292,27 @@ void a_variant_is_its_index_and_its_alternative() {
     CHECK_INT(memo(3.0), 2);
 }
 
+void an_optional_that_holds_an_empty_one_is_not_empty() {
+    using inner = std::optional<int>;
+    using outer = std::optional<inner>;
+    CHECK_SAME(key::of(outer()), .add(nullptr));
+    CHECK_SAME(key::of(outer(inner())), .begin_tuple().add(nullptr).end_tuple());
+    CHECK_SAME(key::of(outer(3)), .begin_tuple().add(3).end_tuple());
+    // Not the key of an optional that holds a tuple of nothing but none.
+    using deep = std::optional<std::optional<std::vector<inner>>>;
+    CHECK(key::of(deep(std::vector<inner>(1))).encode() != key::of(deep(std::in_place)).encode());
+    const char* none = nullptr;
+    CHECK_SAME(key::of(std::optional<const char*>()), .add(nullptr));
+    CHECK_SAME(key::of(std::optional<const char*>(none)), .begin_tuple().add(nullptr).end_tuple());
+    CHECK_SAME(key::of(std::optional<const char*>("text")), .add("text"));
+    const phicache::memo holds{[](const outer& x) { return x.has_value(); }};
+    CHECK(!holds({}));
+    CHECK(holds(outer(inner())));
+    const phicache::memo is_set{[](std::optional<std::nullptr_t> x) { return x.has_value(); }};
+    CHECK(!is_set({}));
+    CHECK(is_set(nullptr));
+}
+
 void a_named_type_is_told_from_its_element_and_from_other_types() {
     CHECK(key::of(library::color::red).encode() != key::of(1).encode());
     CHECK(key().add_named("color", 1).encode() != key().add_named("colour", 1).encode());
@@ -546,6 +567,7 @@ int main() {
     RUN(a_vector_of_a_library_is_an_array_of_doubles);
     RUN(numbers_of_the_standard_library_have_the_keys_of_julia);
     RUN(a_variant_is_its_index_and_its_alternative);
+    RUN(an_optional_that_holds_an_empty_one_is_not_empty);
     RUN(a_named_type_is_told_from_its_element_and_from_other_types);
     RUN(keys_of_several_parts_keep_the_parts_apart);
     RUN(parts_in_a_call_are_the_same_key);

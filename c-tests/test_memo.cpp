@@ -57,6 +57,18 @@ void a_function_is_called_once_for_its_arguments() {
     CHECK_INFO(distance, 3, 2, 2);
 }
 
+int overloaded(int n) { return n + 1; }
+double overloaded(double x) { return x / 2; }
+
+void a_signature_chooses_one_of_several_overloads() {
+    const memo<double(double)> half(overloaded);
+    memo_options options;
+    options.types = typing::typed;
+    const memo<int(int)> next{overloaded, options};
+    CHECK_NEAR(half(3), 1.5, 0.0);
+    CHECK_INT(next(3), 4);
+}
+
 void arguments_of_many_types_make_the_key() {
     calls = 0;
     const memo f{
@@ -360,6 +372,7 @@ void empty_braces_mean_the_configured_options() {
 
 int main() {
     RUN(a_function_is_called_once_for_its_arguments);
+    RUN(a_signature_chooses_one_of_several_overloads);
     RUN(arguments_of_many_types_make_the_key);
     RUN(values_of_many_types_are_read_back);
     RUN(a_value_has_the_type_in_the_signature);

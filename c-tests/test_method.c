@@ -86,6 +86,28 @@ static void prefixes_keep_methods_apart_in_one_cache(void) {
     CHECK_OK(phicache_method_free(bare));
 }
 
+static void a_memo_and_a_method_with_one_prefix_are_an_error(void) {
+    answer function = answers("method"), other = answers("memo");
+    phicache_method *method = new_method("f", 0, &function), *bare = new_method(NULL, 0, &function);
+    phicache_dict_cache *cache = new_dict();
+    phicache_memo *memo = NULL;
+    phicache_key *args = args_of(1);
+    phicache_value value = unset_value();
+    CHECK_OK(phicache_memo_new(NULL, compute_answer, &other, NULL, PHICACHE_MEMORY_CONFIGURED, 0, view_of(cache), "f",
+                               &memo));
+    CHECK_STATUS(phicache_method_call(method, view_of(cache), NULL, args, &value, NULL),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "a memo on this cache has the prefix \"f\"");
+    CHECK_NO_VALUE(value);
+    check_call(bare, view_of(cache), args, "method", PHICACHE_ORIGIN_COMPUTED);
+    CHECK_OK(phicache_memo_free(memo));
+    check_call(method, view_of(cache), args, "method", PHICACHE_ORIGIN_COMPUTED);
+    CHECK_OK(phicache_key_free(args));
+    CHECK_OK(phicache_dict_cache_free(cache));
+    CHECK_OK(phicache_method_free(method));
+    CHECK_OK(phicache_method_free(bare));
+}
+
 static void only_repertoire_methods_do_not_cache_while_repertoires_are_off(void) {
     answer function = answers("value");
     phicache_config *config = new_unlimited();
@@ -250,6 +272,7 @@ int main(void) {
     RUN(the_objects_cache_has_the_value_under_prefix_and_arguments);
     RUN(each_object_has_its_own_values);
     RUN(prefixes_keep_methods_apart_in_one_cache);
+    RUN(a_memo_and_a_method_with_one_prefix_are_an_error);
     RUN(only_repertoire_methods_do_not_cache_while_repertoires_are_off);
     RUN(the_code_of_a_failing_function_is_returned_with_and_without_caching);
     RUN(unknown_flags_and_an_invalid_prefix_are_errors);

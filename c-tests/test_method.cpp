@@ -61,6 +61,27 @@ void methods_of_one_cache_differ_by_prefix() {
     CHECK_MESSAGE("contains a NUL", method{std::string("first\0n", 7), [](analysis&, int n) { return n; }});
 }
 
+int overloaded(analysis&, int n) { return n + 1; }
+double overloaded(analysis&, double x) { return x / 2; }
+struct two_ways {
+    dict_cache cache;
+    int level(int n) { return n + 1; }
+    int level(int n) const { return n + 2; }
+};
+
+void a_signature_chooses_one_of_several_overloads() {
+    analysis object;
+    const method<double(analysis&, double)> half{"half", overloaded};
+    const method<int(analysis&, int)> next{"next", overloaded};
+    CHECK_NEAR(half(object.cache, object, 3), 1.5, 0.0);
+    CHECK_INT(next(object.cache, object, 3), 4);
+    two_ways other;
+    const method<int(two_ways&, int)> variable{"variable", &two_ways::level};
+    const method<int(const two_ways&, int)> constant{"constant", &two_ways::level, phicache::method_kind::repertoire};
+    CHECK_INT(variable(other.cache, other, 1), 2);
+    CHECK_INT(constant(other.cache, other, 1), 3);
+}
+
 void a_value_has_the_type_in_the_signature() {
     const method<double(analysis&, int)> counted{"counted", [](auto& object, int n) { return ++object.calls, n; }};
     analysis object;
@@ -174,6 +195,7 @@ void copies_share_the_function_which_is_destroyed_once() {
 int main() {
     RUN(a_member_function_is_called_once_for_each_object);
     RUN(methods_of_one_cache_differ_by_prefix);
+    RUN(a_signature_chooses_one_of_several_overloads);
     RUN(a_value_has_the_type_in_the_signature);
     RUN(constant_objects_and_methods_that_write_in_place);
     RUN(a_repertoire_method_does_not_cache_while_repertoires_are_off);

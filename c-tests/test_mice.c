@@ -259,10 +259,11 @@ static void a_grandchild_inherits_from_both(void) {
     CHECK_OK(phicache_mice_cache_free(child));
 }
 
-static void a_parent_that_is_cut_or_of_another_system_is_refused(void) {
+static void a_parent_that_is_cut_or_of_another_system_or_type_is_refused(void) {
     const int32_t other_state[3] = {0, 0, 0};
     phicache_mice_cache *cut = new_cache(NULL, CUT, NULL), *uncut = new_cache(NULL, NULL, NULL), *cache = cut;
     phicache_subsystem *subsystem = new_subsystem(CUT), *other = NULL;
+    phicache_dict_cache *dict;
     CHECK_STATUS(phicache_dict_mice_cache_new(NULL, NULL, subsystem, cut, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK(cache == NULL);
     CHECK_CONTAINS(phicache_last_error(), "cut");
@@ -270,6 +271,11 @@ static void a_parent_that_is_cut_or_of_another_system_is_refused(void) {
     CHECK_STATUS(phicache_dict_mice_cache_new(NULL, NULL, other, uncut, &cache), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK(cache == NULL);
     CHECK_CONTAINS(phicache_last_error(), "another system");
+    CHECK_OK(phicache_dict_cache_new(NULL, NULL, &dict));
+    CHECK_STATUS(phicache_dict_mice_cache_new(NULL, NULL, other, (phicache_mice_cache *)(void *)dict, &cache),
+                 PHICACHE_ERROR_INVALID_HANDLE);
+    CHECK_CONTAINS(phicache_last_error(), "parent is not a phicache_mice_cache");
+    CHECK_OK(phicache_dict_cache_free(dict));
     CHECK_OK(phicache_subsystem_free(other));
     CHECK_OK(phicache_subsystem_free(subsystem));
     CHECK_OK(phicache_mice_cache_free(cut));
@@ -654,7 +660,7 @@ int main(void) {
     RUN(clearing_a_child_detaches_it_for_good);
     RUN(a_childs_own_entry_has_priority_over_the_parents);
     RUN(a_grandchild_inherits_from_both);
-    RUN(a_parent_that_is_cut_or_of_another_system_is_refused);
+    RUN(a_parent_that_is_cut_or_of_another_system_or_type_is_refused);
     RUN(the_plain_constructor_follows_the_configuration);
     RUN(memoize_computes_stores_and_inherits);
     RUN(a_computation_that_fails_or_writes_no_mice_caches_nothing);

@@ -214,8 +214,10 @@ static void an_invalid_subsystem_is_an_error(void) {
     CHECK_CONTAINS(phicache_last_error(), "node 2 is in state 2; expected 0 (OFF) or 1 (ON)");
     CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, STATE, 7, outside, NULL, &subsystem),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "node 0 is connected to 0x8, beyond the network's 3 nodes");
     CHECK_STATUS(phicache_subsystem_new(&NETWORK, 3, STATE, 7, NULL, outside, &subsystem),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "node 0 is severed from 0x8, beyond the network's 3 nodes");
     subsystem = base;
     CHECK_STATUS(phicache_subsystem_cut(base, outside, &subsystem), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK(subsystem == NULL);

@@ -1,7 +1,10 @@
-# A function with a cache in Python, which calls the C functions by ctypes. Four mistakes are easy to make there. The
-# first three can give wrong values without a message:
+# A function with a cache in Python, which calls the C functions by ctypes. Five mistakes are easy to make there. The
+# first four can give wrong values without a message:
 #
-# - Without argtypes, ctypes passes an int in 32 bits. A node set loses the nodes from 32 on.
+# - Without argtypes, ctypes passes an int in 32 bits: a node set loses the nodes from 32 on. For a double, such as a
+#   percentage, C then reads whatever is in a register.
+# - On an error, outputs are zero: a key that could not be made is the empty key, which other failed keys find too.
+#   Check each status.
 # - A c_char_p that comes from C ends at the first zero byte, and most keys contain some. Use c_void_p and string_at.
 # - If an exception leaves a callback, ctypes returns an arbitrary number, and 0 would be success. Catch it in the
 #   callback, return another number, and raise it after the call.

@@ -145,7 +145,7 @@
 #define PHICACHE_VERSION_PATCH 0
 #define PHICACHE_VERSION_NUMBER (PHICACHE_VERSION_MAJOR * 65536u + PHICACHE_VERSION_MINOR * 256u + PHICACHE_VERSION_PATCH)
 
-/* Warns of a constructor whose status is not checked. */
+/* Warns of an unchecked status: of a constructor, or of a call that makes a key, a node set, a cut or a fingerprint. */
 #ifndef PHICACHE_MUST_USE
 #if defined(__GNUC__)
 #define PHICACHE_MUST_USE __attribute__((warn_unused_result))
@@ -693,7 +693,7 @@ typedef struct phicache_redis_health {
     size_t struct_size;
     /**
      * Operations that failed: no connection, no reply in time, a broken connection, an invalid reply; and values that
-     * were not fetched because they are longer than `max_bytes`.
+     * were not fetched because they are longer than 64 KiB and `max_bytes`.
      */
     uint64_t failures;
     /** Operations that the server refused, for example because its memory is full; `last_error` says what to do. */
@@ -960,7 +960,10 @@ phicache_status phicache_memory_limits(phicache_config *config,
  * @param count      The number of indices.
  * @param out_nodes  The set: bit k is node k.
  */
-phicache_status phicache_nodes_from_indices(const int32_t *indices, size_t count, uint64_t *out_nodes);
+PHICACHE_MUST_USE
+phicache_status phicache_nodes_from_indices(const int32_t *indices,
+                                            size_t count,
+                                            uint64_t *out_nodes);
 
 /**
  * Writes the indices of a node set, in ascending order, beginning at 0.
@@ -1430,7 +1433,7 @@ phicache_status phicache_key_add_keyword(phicache_key *key, const char *name);
  * @param typed  0: numbers of equal value are equal. Any other number: numbers of different types differ.
  * @param out    The key, valid until the builder is used again or freed.
  */
-phicache_status phicache_key_bytes(phicache_key *key, int32_t typed, phicache_bytes *out);
+PHICACHE_MUST_USE phicache_status phicache_key_bytes(phicache_key *key, int32_t typed, phicache_bytes *out);
 
 /**
  * Writes the key (prefix, direction, mechanism, purview), as a builder makes it, untyped. Takes a few nanoseconds.
@@ -1443,6 +1446,7 @@ phicache_status phicache_key_bytes(phicache_key *key, int32_t typed, phicache_by
  * @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
  * @param out_len    The length of the key, also if it does not fit.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_key_repertoire(const char *prefix,
                                         int32_t direction,
                                         uint64_t mechanism,
@@ -1464,6 +1468,7 @@ phicache_status phicache_key_repertoire(const char *prefix,
  * @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` plus 9 for each candidate is enough.
  * @param out_len    The length of the key, also if it does not fit.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_key_mice(const char *prefix,
                                   int32_t direction,
                                   uint64_t mechanism,
@@ -1487,6 +1492,7 @@ phicache_status phicache_key_mice(const char *prefix,
  *                     values.
  * @param out          The fingerprint.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_network_fingerprint(const double *tpm,
                                              size_t nodes,
                                              int32_t layout,
@@ -1689,7 +1695,11 @@ phicache_status phicache_cache_stats(phicache_cache *cache, phicache_stats *out)
  * @param args    The arguments.
  * @param out     The key, valid until `args` is used again or freed.
  */
-phicache_status phicache_cache_key(phicache_cache *cache, const char *prefix, phicache_key *args, phicache_bytes *out);
+PHICACHE_MUST_USE
+phicache_status phicache_cache_key(phicache_cache *cache,
+                                   const char *prefix,
+                                   phicache_key *args,
+                                   phicache_bytes *out);
 
 /* Reading in place, and many at once ----------------------------------------------------------------------------------
  *
@@ -2404,6 +2414,7 @@ phicache_status phicache_dict_cache_stats(phicache_dict_cache *cache, phicache_s
  * @param args    The arguments.
  * @param out     The key, valid until `args` is used again or freed.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_dict_cache_key(phicache_dict_cache *cache,
                                         const char *prefix,
                                         phicache_key *args,
@@ -2451,9 +2462,9 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  * A part of a batch may fail, if a node of a cluster is down or a server runs out of memory half-way. Each key has a
  * status of its own, and the values that were found are returned.
  *
- * A value and its checksum are at most 512 MB long. A value that is longer than `options.max_bytes` is not fetched. In
- * a cluster, all keys of one subsystem are on one node. This example finds its value at the server, or computes it,
- * even if the server is down:
+ * A value and its checksum are at most 512 MB long. A value of more than 64 KiB that is longer than `options.max_bytes`
+ * is not fetched. In a cluster, all keys of one subsystem are on one node. This example finds its value at the server,
+ * or computes it, even if the server is down:
  *
  *     phicache_config *config;
  *     phicache_redis_cache *cache;
@@ -2678,6 +2689,7 @@ phicache_status phicache_redis_cache_stats(phicache_redis_cache *cache, phicache
  * @param args    The arguments.
  * @param out     The key, valid until `args` is used again or freed.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_redis_cache_key(phicache_redis_cache *cache,
                                          const char *prefix,
                                          phicache_key *args,
@@ -2991,6 +3003,7 @@ phicache_status phicache_disk_cache_stats(phicache_disk_cache *cache, phicache_s
  * @param args    The arguments.
  * @param out     The key, valid until `args` is used again or freed.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_disk_cache_key(phicache_disk_cache *cache,
                                         const char *prefix,
                                         phicache_key *args,
@@ -3286,7 +3299,9 @@ phicache_status phicache_memo_wrapped(phicache_memo *memo, phicache_compute *out
 /**
  * Makes a method: a function and a prefix, under which caches keep its values.
  *
- * @param prefix     [nullable] The first element of each key, before the arguments; NULL is "none".
+ * @param prefix     [nullable] The first element of each key, before the arguments; NULL is "none". Two methods with
+ *                   one prefix read each other's values where they use one cache. Beside a memo with this prefix, a
+ *                   call that finds no value is an error.
  * @param flags      0, or `PHICACHE_METHOD_REPERTOIRE`.
  * @param compute    Computes a value of the function; its `call_data` is the object.
  * @param user_data  [nullable] Passed to `compute` in every call.
@@ -3394,7 +3409,11 @@ phicache_status phicache_method_call_key(phicache_method *method,
  * @param to           The part where they end, as a node set. It shares no node with `from`.
  * @param out_severed  `size` node sets.
  */
-phicache_status phicache_cut_bipartition(size_t size, uint64_t from, uint64_t to, uint64_t *out_severed);
+PHICACHE_MUST_USE
+phicache_status phicache_cut_bipartition(size_t size,
+                                         uint64_t from,
+                                         uint64_t to,
+                                         uint64_t *out_severed);
 
 /**
  * Makes the cut of a matrix: it severs the connection from i to j if the entry at row i and column j is not 0.
@@ -3404,7 +3423,11 @@ phicache_status phicache_cut_bipartition(size_t size, uint64_t from, uint64_t to
  * @param layout       `PHICACHE_ROW_MAJOR` or `PHICACHE_COLUMN_MAJOR`.
  * @param out_severed  `size` node sets.
  */
-phicache_status phicache_cut_matrix(size_t size, const uint8_t *matrix, int32_t layout, uint64_t *out_severed);
+PHICACHE_MUST_USE
+phicache_status phicache_cut_matrix(size_t size,
+                                    const uint8_t *matrix,
+                                    int32_t layout,
+                                    uint64_t *out_severed);
 
 /**
  * Makes the cut of a K-partition (PyPhi's `KCut`). For each part, it severs the connections from its sources (the
@@ -3418,6 +3441,7 @@ phicache_status phicache_cut_matrix(size_t size, const uint8_t *matrix, int32_t 
  * @param parts        The number of parts, 1 or more.
  * @param out_severed  `size` node sets.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_cut_partition(size_t size,
                                        int32_t direction,
                                        const uint64_t *mechanisms,
@@ -3494,7 +3518,9 @@ phicache_status phicache_subsystem_free(phicache_subsystem *subsystem);
  * @param subsystem  The subsystem.
  * @param out        The fingerprint.
  */
-phicache_status phicache_subsystem_fingerprint(phicache_subsystem *subsystem, phicache_fingerprint *out);
+PHICACHE_MUST_USE
+phicache_status phicache_subsystem_fingerprint(phicache_subsystem *subsystem,
+                                               phicache_fingerprint *out);
 
 /**
  * Gets the number of nodes of the network, which is the number of node sets in a cut.
@@ -3556,6 +3582,7 @@ phicache_status phicache_subsystem_damages(phicache_subsystem *subsystem,
  * @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
  * @param out_len    The length of the key, also if it does not fit.
  */
+PHICACHE_MUST_USE
 phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
                                        const char *prefix,
                                        int32_t direction,
@@ -3608,6 +3635,9 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * Makes a cache where its parent is, or, without a parent, where the configuration says: in Redis
  * (`phicache_config_set_redis_cache`), on disk if a directory was set (`phicache_config_set_disk_directory`), else in
  * this process. Redis and a directory together are an error: choose one, or call the function of one of them.
+ *
+ * `options.max_bytes` means what it means there. So a limit that was meant for the memory of this process bounds a
+ * directory that the configuration names: all files in it beyond that are removed, also those of other programs.
  *
  * May wait for the file system, if the values are there.
  *
@@ -3888,7 +3918,7 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  * May wait for the file system.
  *
  * @param cache      A cache in this process. Values that a MICE cache inherits are its parent's, and are not saved.
- * @param path       The file. It is replaced if it exists; a symbolic link leads to the file that is replaced.
+ * @param path       A regular file. It is replaced if it exists; a symbolic link leads to the file that is replaced.
  * @param context    What the values are and how they are computed: algorithm, settings, version. Not empty.
  * @param out_count  [nullable] The number of values that were saved.
  * @return OK; ERROR_UNSUPPORTED for a cache in Redis or on disk; ERROR_STORAGE: then the path is as it was.

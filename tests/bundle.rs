@@ -4,7 +4,7 @@ mod disk_sample;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, MetadataExt, symlink};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -326,6 +326,21 @@ fn paths_are_as_users_write_them() {
     assert!(told(cache::save(&dict(), &scratch.path().join("no/such/folder"), CONTEXT)).contains("no/such"));
     assert!(told(cache::save(&dict(), Path::new("/"), CONTEXT)).contains('/'));
     assert!(told(cache::save(&dict(), scratch.path(), CONTEXT)).contains("cannot save"));
+    // One that leads to nothing yet, by a second link, leads to the new file.
+    let (new, first) = (scratch.path().join("new"), scratch.path().join("first"));
+    symlink("second", &first).unwrap();
+    symlink(&new, scratch.path().join("second")).unwrap();
+    assert_eq!(saved(&sample(), &first), 23);
+    assert!(fs::symlink_metadata(&first).unwrap().is_symlink() && fs::symlink_metadata(&new).unwrap().is_file());
+    // A pipe stays what it is, and so would /dev/null.
+    let pipe = scratch.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let link = scratch.path().join("link to the pipe");
+    symlink("pipe", &link).unwrap();
+    for path in [&pipe, &link] {
+        assert!(told(cache::save(&dict(), path, CONTEXT)).contains("pipe: not a regular file"));
+    }
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
     assert!(told(cache::save(&dict(), Path::new(""), CONTEXT)).contains("is not the path of a file"));
     // As all files that the process makes.
     let plain = scratch.path().join("plain");

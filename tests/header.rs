@@ -142,6 +142,24 @@ fn the_guide_lists_the_functions_that_may_wait() {
     }
 }
 
+/// Outputs are zero on errors: an unchecked key or node set would be the empty one, an unchecked cut would sever nothing,
+/// and each would find the results of another question.
+#[test]
+fn the_compiler_warns_if_the_status_of_what_makes_a_handle_a_key_or_a_part_of_one_is_not_checked() {
+    let ends = ["_new", "_shared", "_open", "_fingerprint", "_cache_key", "_subsystem_key", "_subsystem_cut"];
+    let makes = |name: &str| {
+        ends.iter().any(|end| name.ends_with(end))
+            || ["phicache_key_bytes", "phicache_key_repertoire", "phicache_key_mice", "phicache_nodes_from_indices"]
+                .contains(&name)
+            || name.starts_with("phicache_cut_") && name != "phicache_cut_damages"
+    };
+    let makers: Vec<_> = exported().into_iter().filter(|(name, _)| makes(name)).collect();
+    for (name, text) in &makers {
+        assert!(text.split_once("fn ").unwrap().0.contains("#[must_use]"), "{name} is not #[must_use]");
+    }
+    assert!(makers.len() > 30, "{} functions", makers.len());
+}
+
 #[test]
 fn versions_agree() {
     let header = read("include/phicache.h");

@@ -199,12 +199,12 @@ with tempfile.TemporaryDirectory() as directory:
     expect(status == 0 and "0 identities and roles, 0 records" in printed, "it tells that a directory is empty", printed)
     fill(directory, bytes(range(32)), b"one", {b"key-%d" % number: b"value" for number in range(100)})
     fill(directory, bytes(range(32)), b"two\x1b[31m", {b"long": bytes(100_000)})
-    fill(directory, bytes(32), b"other", {b"key": b"value"})
+    fill(directory, bytes([7]) * 32, b"other", {b"key": b"value"})
     first = bytes(range(32)).hex()
     status, told, printed = info("--disk", directory)
     unknown = "  (a fingerprint that the program made: its context is not stored)\n    "
     expect(status == 0 and f"{first}  one{unknown}100 records, " in printed
-           and f"{first}  two?[31m{unknown}1 record, " in printed and f"{bytes(32).hex()}  other" in printed
+           and f"{first}  two?[31m{unknown}1 record, " in printed and f"{(bytes([7]) * 32).hex()}  other" in printed
            and "3 identities and roles, 102 records" in printed,
            "it lists what is in a directory, without control characters", printed)
     expect(info("--disk", directory, "--verify")[2] == printed.replace(" damaged files", " damaged"), "it verifies it", printed)

@@ -21,6 +21,8 @@ using phicache::status;
 
 namespace {
 
+const phicache::fingerprint NETWORK{phicache_fingerprint{{1}}};
+
 void every_constructor_has_a_try_form() {
     CHECK(phicache::dict_cache::try_make().has_value());
     CHECK(phicache::purview_cache::try_make().has_value());
@@ -29,8 +31,8 @@ void every_constructor_has_a_try_form() {
     CHECK(phicache::method<int(const int&, int)>::try_make("m", [](const int& object, int n) {
               return object + n;
           }).has_value());
-    CHECK(phicache::subsystem::try_make(phicache::fingerprint(), {1}, {0}).has_value());
-    CHECK(phicache::subsystem::try_make(phicache::fingerprint(), {}, {0}).code() == status::error_invalid_argument);
+    CHECK(phicache::subsystem::try_make(NETWORK, {1}, {0}).has_value());
+    CHECK(phicache::subsystem::try_make(NETWORK, {}, {0}).code() == status::error_invalid_argument);
 }
 
 void caches_work() {
@@ -87,7 +89,7 @@ void memos_and_methods_work() {
 }
 
 void mice_caches_work() {
-    const expected<phicache::subsystem> system = phicache::subsystem::try_make(phicache::fingerprint(), {1, 0}, {0, 1});
+    const expected<phicache::subsystem> system = phicache::subsystem::try_make(NETWORK, {1, 0}, {0, 1});
     REQUIRE(system.has_value());
     expected<phicache::mice_cache> cache = phicache::mice_cache::try_dict(*system);
     REQUIRE(cache.has_value());

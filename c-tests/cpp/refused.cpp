@@ -2,9 +2,12 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <phicache.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,6 +18,8 @@ struct owns_memory {
     std::string text;
 };
 struct no_element {};
+[[maybe_unused]] static int overloaded(int n) { return n; }
+[[maybe_unused]] static double overloaded(double x) { return x; }
 struct analysis {
     phicache::dict_cache cache;
     int count;
@@ -52,10 +57,10 @@ struct grid {
 [[maybe_unused]] static void add_to_key(phicache::key& key, const grid& x) { key.add(x.rows).add(x.elements); }
 
 /// An add_to_key that takes no constant object is not called.
-struct tagged : std::vector<double> {
+struct with_tag : std::vector<double> {
     int tag = 0;
 };
-[[maybe_unused]] static void add_to_key(phicache::key& key, tagged& x) { key.add(x.tag); }
+[[maybe_unused]] static void add_to_key(phicache::key& key, with_tag& x) { key.add(x.tag); }
 enum class mode { fast, exact };
 [[maybe_unused]] static void add_to_key(phicache::key& key, mode& x) { key.add_named("mode", static_cast<int>(x)); }
 
@@ -73,6 +78,23 @@ struct tensor : std::vector<float> {
     std::array<int, 3> shape() const { return {1, 2, 3}; }
 };
 
+/// The elements of their bases are not all of them.
+struct path : std::vector<double> {
+    using vector::vector;
+    double cost = 1;
+};
+struct table : std::map<int, std::string> {
+    bool is_complete = false;
+};
+struct label : std::string {
+    int color = 0;
+};
+template <class... A>
+struct tagged : std::variant<A...> {
+    using std::variant<A...>::variant;
+    char tag = 0;  // in the padding of the variant
+};
+
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice) {
     [[maybe_unused]] const int number = 1;
@@ -88,6 +110,8 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     purviews.set(cause, {0}, {{0}, {1, 2}});
     (void)phicache::node_set::from_mask(mask);
     (void)mice.get("key").value().pinned().origin();
+    (void)phicache::memo<double(double)>(overloaded);
+    (void)cache.view().get_many({"key", "other"});
 #elif CASE == 1  // no pointer and no view
     cache.set("key", &number);
 #elif CASE == 2  // no pointer and no view
@@ -184,7 +208,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)(*mice.get("key")).try_payload_view<double>();
 #elif CASE == 47  // deleted
     (void)phicache::dict_cache().view();
-#elif CASE == 48  // deleted
+#elif CASE == 48  // would dangle: name the cache first
     const phicache::cache of_nothing = phicache::dict_cache();
     (void)of_nothing;
 #elif CASE == 49  // deleted
@@ -312,7 +336,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
 #elif CASE == 97  // it needs a context
     phicache::disk_cache disk;
     (void)disk;
-#elif CASE == 98  // the context comes before the options
+#elif CASE == 98  // the_context_comes_before_the_options
     phicache::disk_cache disk{phicache::cache_options()};
     (void)disk;
 #elif CASE == 99  // no pointer and no view
@@ -355,12 +379,82 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
 #elif CASE == 115  // no pointer and no view
     cache.set("key", matrix());
 #elif CASE == 116  // write add_to_key(phicache::key&, const T&)
-    phicache::memo memo{[](const tagged& x) { return x.tag; }};
-    (void)memo(tagged());
+    phicache::memo memo{[](const with_tag& x) { return x.tag; }};
+    (void)memo(with_tag());
 #elif CASE == 117  // write add_to_key(phicache::key&, const T&)
     phicache::key().add(mode::fast);
 #elif CASE == 118  // use_key_of_or_bytes_of
-    (void)cache.get(tagged());
+    (void)cache.get(with_tag());
+#elif CASE == 120  // in the namespace of T
+    cache.set("key", path{1, 2});
+#elif CASE == 121  // in the namespace of T
+    (void)cache.get<path>("key");
+#elif CASE == 122  // in the namespace of T
+    phicache::memo memo{[](int) { return table(); }};
+    (void)memo(1);
+#elif CASE == 123  // in the namespace of T
+    (void)cache.memoize<std::vector<label>>("key", [] { return std::vector<label>(1); });
+#elif CASE == 124  // use_key_of_or_bytes_of
+    (void)cache.get<int>(path{1, 2});
+#elif CASE == 125  // write add_to_key
+    phicache::key().add(table());
+#elif CASE == 126  // write add_to_key
+    phicache::memo memo{[](const label& x) { return x.size(); }};
+    (void)memo({});
+#elif CASE == 127  // write add_to_key
+    phicache::memo memo{[](const tagged<int, double>& x) { return x.tag; }};
+    (void)memo(1);
+#elif CASE == 128  // no pointer and no view
+    cache.set("key", std::ref(number));
+#elif CASE == 129  // no pointer and no view
+    (void)cache.memoize<std::optional<std::reference_wrapper<const int>>>("key", [&] {
+        return std::optional(std::ref(number));
+    });
+#elif CASE == 130  // use_key_of_or_bytes_of
+    (void)cache.get<int>(std::vector<std::reference_wrapper<const int>>{number});
+#elif CASE == 131  // no pointer and no view
+    cache.memoize("key", [] { return std::vector<int>(1).begin(); });
+#elif CASE == 132  // no pointer and no view
+    cache.set("key", cache.try_get<int>("other"));
+#elif CASE == 133  // no pointer and no view
+    (void)cache.get<phicache_bytes>("key");
+#elif CASE == 134  // in the namespace of T
+    (void)cache.get<std::set<int, std::function<bool(int, int)>>>("key");
+#elif CASE == 135  // in the namespace of T
+    (void)cache.get<std::pair<const int, std::string>>("key");
+#elif CASE == 140  // the_name_is_in_the_options
+    (void)phicache::dict_cache("name");
+#elif CASE == 141  // the_address_is_in_the_configuration
+    (void)phicache::redis_cache("redis://localhost");
+#elif CASE == 142  // would dangle: name the cache first
+    phicache::memo_options options;
+    options.store = phicache::dict_cache();
+#elif CASE == 143  // the_context_comes_before_the_options
+    (void)phicache::disk_cache(phicache::cache_options(), "context");
+#elif CASE == 144  // the_directory_is_in_the_configuration
+    (void)phicache::disk_cache("context", "/tmp");
+#elif CASE == 145  // use_key_of_or_a_vector
+    (void)cache.memoize<double>({1.0, 2.0}, [] { return 0.5; });
+#elif CASE == 146  // use_key_of_or_a_vector
+    cache.set({1, number}, 0.5);
+#elif CASE == 147  // needs_a_value_too
+    cache.set("key");
+#elif CASE == 148  // needs_a_key_and_a_function
+    (void)cache.memoize<int>("key");
+#elif CASE == 149  // needs_a_key_and_a_function
+    (void)cache.memoize([] { return 1; });
+#elif CASE == 150  // overloaded function
+    (void)phicache::memo(overloaded);
+#elif CASE == 151  // a memo is made from a function, a memo_options, and a config
+    (void)phicache::memo(+[](int n) { return n; }, phicache::memo_options(), "name");
+#elif CASE == 154  // overloaded function
+    (void)phicache::method("text", overloaded);
+#elif CASE == 155  // a method is made from a text, a function, and a method_kind
+    (void)phicache::method("text", &analysis::phi, "other text");
+#elif CASE == 152  // use_key_of
+    (void)phicache::key(1, 2);
+#elif CASE == 153  // deleted
+    (void)phicache::mice_cache();
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -4,6 +4,7 @@
 #include <phicache.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -58,7 +59,9 @@ struct Question {
     explicit Question(std::uint64_t number)
         : number(number), direction(number % 2 == 0 ? PHICACHE_CAUSE : PHICACHE_EFFECT),
           mechanism(number / 2 % ((1 << NODES) - 1) + 1) {
-        phicache_key_mice("soak", direction, mechanism, nullptr, 0, buffer, sizeof buffer, &key_len);
+        if (phicache_key_mice("soak", direction, mechanism, nullptr, 0, buffer, sizeof buffer, &key_len) != PHICACHE_OK) {
+            std::abort();
+        }
     }
     phicache_bytes bytes() const { return {buffer, key_len}; }
     std::uint64_t purview() const { return mix(number) % ((1 << NODES) - 1) + 1; }

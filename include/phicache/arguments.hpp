@@ -28,7 +28,8 @@ template <class T>
 struct is_flat : std::bool_constant<is_flat_element<T>> {};
 template <class T>
 struct is_flat<std::optional<T>>
-    : std::bool_constant<is_flat_element<T> && !has_own_encoding<std::optional<T>>::value> {};
+    : std::bool_constant<is_flat_element<T> && !std::is_null_pointer_v<T> &&
+                         !has_own_encoding<std::optional<T>>::value> {};
 
 /// Writes the elements of docs/keys.md, as C does. The bits of doubles are compared as integers: a program that is
 /// compiled with -ffast-math has the same keys.

@@ -19,7 +19,9 @@
 PHICACHE_HPP_BEGIN
 
 class bytes;
+class cache;
 class key;
+class text;
 
 namespace detail {
 
@@ -95,12 +97,41 @@ template <template <class> class Is, class T, std::size_t... At>
 inline constexpr bool all_elements<Is, T, std::index_sequence<At...>> =
     (Is<remove_cvref<std::tuple_element_t<At, T>>>::value && ...);
 
+/// Whether the name of a type says that it is of the standard library.
+template <class T>
+constexpr bool is_of_std() noexcept {
+    const std::string_view name = __PRETTY_FUNCTION__;
+    return name.substr(name.find("T = ")).substr(4, 5) == "std::";
+}
+/// Whether T, which has this member function from a class of the standard library, has members of its own beside those
+/// of that class. The base is found through a member, because most containers are known here without their headers.
+template <class T, class Function, class Base>
+constexpr bool extends(Function Base::*) noexcept {
+    if constexpr (std::is_same_v<T, Base>) {
+        return false;
+    } else if constexpr (is_of_std<T>() || !is_of_std<Base>()) {
+        return false;
+    } else {
+        struct with_more : Base {
+            char more;  // where a member of T would be, if that is in the padding of its base
+        };
+        return sizeof(T) != sizeof(Base) || sizeof(with_more) == sizeof(Base);
+    }
+}
+/// Classes derived from a container or text of the standard library, with members of their own: their elements are not
+/// all of them.
+template <class T, class = void>
+inline constexpr bool extends_container = false;
+template <class T>
+inline constexpr bool extends_container<T, std::void_t<decltype(extends<T>(&T::max_size))>> = extends<T>(&T::max_size);
+
 // A std::variant is recognized without its header, which takes as long to compile as a third of these.
 
 template <class T, class = void>
 struct is_variant : std::false_type {};
 template <class T>
-struct is_variant<T, std::void_t<decltype(std::declval<const T&>().valueless_by_exception())>> : std::true_type {};
+struct is_variant<T, std::void_t<decltype(extends<T>(&T::valueless_by_exception))>>
+    : std::bool_constant<!extends<T>(&T::valueless_by_exception)> {};
 /// Its types, as a tuple.
 template <class T>
 struct alternatives;
@@ -133,8 +164,30 @@ bool emplace_alternative(Variant& variant, std::size_t index, const Use& use) {
     }
 }
 
-/// Whether a T is an address or a view, or consists of them: its bytes are not what it means. Of a struct nothing is
-/// known.
+/// Classes that refer to an object: iterators, std::reference_wrapper, and those named below.
+template <class T, class = void>
+struct is_iterator : std::false_type {};
+template <class T>
+struct is_iterator<T, std::void_t<typename T::iterator_category>> : std::true_type {};
+template <class T, class = void>
+inline constexpr bool refers = is_iterator<T>::value;
+template <class T>
+inline constexpr bool refers<T, std::enable_if_t<std::is_convertible_v<const T&, typename T::type&>>> = true;
+template <>
+inline constexpr bool refers<cache> = true;
+template <>
+inline constexpr bool refers<text> = true;
+template <>
+inline constexpr bool refers<failure> = true;
+template <class T>
+inline constexpr bool refers<expected<T>> = true;
+template <>
+inline constexpr bool refers<phicache_bytes> = true;
+template <>
+inline constexpr bool refers<phicache_value> = true;
+
+/// Whether a T is an address or a view, or consists of them: its bytes are not what it means. Of other structs nothing
+/// is known.
 template <class T>
 constexpr bool has_address() noexcept;
 template <class T>
@@ -157,7 +210,7 @@ constexpr bool has_address() noexcept {
     } else if constexpr (is_tuple<T>::value) {
         return any_element<is_address, T>;
     } else {
-        return !std::is_void_v<typename element<T>::type>;
+        return !std::is_void_v<typename element<T>::type> || refers<T>;
     }
 }
 
@@ -195,7 +248,8 @@ inline constexpr bool
 /// Objects that are not taken for bytes.
 template <class T>
 inline constexpr bool is_no_bytes =
-    std::is_class_v<T> && (!is_plain_range<T> || has_own_encoding<T>::value || has_mutable_encoding<T>) &&
+    std::is_class_v<T> &&
+    (!is_plain_range<T> || has_own_encoding<T>::value || has_mutable_encoding<T> || extends_container<T>) &&
     !converts_to_bytes<T>;
 
 }  // namespace detail
@@ -223,6 +277,9 @@ public:
     /// A number is neither text nor a range; `bytes_of(number)` has its bytes, and `key` the key of arguments.
     template <class Number, std::enable_if_t<std::is_arithmetic_v<Number> || std::is_enum_v<Number>, int> = 0>
     bytes(Number use_bytes_of_or_key) = delete;
+    /// Nor are numbers in braces: a vector of them is, or `key::of(a, b)` as a key.
+    template <class Number, std::enable_if_t<std::is_arithmetic_v<Number>, int> = 0>
+    bytes(std::initializer_list<Number> use_key_of_or_a_vector) = delete;
     /// A struct, tuple or container of containers is no range of bytes: as a key it is `key::of(object)`, or
     /// `bytes_of(object)` if it is a trivially copyable struct without padding.
     template <class Object, std::enable_if_t<detail::is_no_bytes<Object>, int> = 0>

@@ -142,6 +142,16 @@ public:
     expected<std::vector<value>> try_get_many(const Keys& keys) const {
         return try_get_many(detail::borrow_keys(keys));
     }
+    /// @copydoc get_many
+    template <class Key>
+    std::vector<value> get_many(std::initializer_list<Key> keys) const {
+        return try_get_many(detail::borrow_keys(keys)).value();
+    }
+    /// @copydoc get_many
+    template <class Key>
+    expected<std::vector<value>> try_get_many(std::initializer_list<Key> keys) const {
+        return try_get_many(detail::borrow_keys(keys));
+    }
     /// @copydoc set_many
     template <class Keys, class Values, detail::if_byte_ranges<Keys, Values> = 0>
     std::vector<outcome> set_many(const Keys& keys, const Values& values) const {
@@ -233,8 +243,14 @@ public:
         if (code < 0) return failure(code);
         return cache(raw);
     }
-    // A view of a temporary cache would dangle.
-    operator cache() const&& = delete;
+    // A view of a temporary cache would dangle. This one is not deleted, because then an assignment to an optional, as in
+    // memo_options, would say so in 49 lines.
+    template <class Temporary = void>
+    operator cache() const&& {
+        static_assert(detail::always_false<Temporary>,
+                      "the view of a temporary cache would dangle: name the cache first");
+        return cache(nullptr);
+    }
     cache view() const&& = delete;
     expected<cache> try_view() const&& = delete;
 };
@@ -255,6 +271,7 @@ public:
     explicit dict_cache(const cache_options& options, config_ref settings = {})
         : dict_cache(try_make(options, settings).value()) {}
     explicit dict_cache(config_ref settings) : dict_cache(cache_options{}, settings) {}
+    explicit dict_cache(text the_name_is_in_the_options) = delete;
     static expected<dict_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
         return detail::create_cache<dict_cache>(options, settings);
     }

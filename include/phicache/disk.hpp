@@ -52,7 +52,8 @@ public:
     disk_cache(disk_cache&&) noexcept = default;
     disk_cache& operator=(disk_cache&&) noexcept = default;
     disk_cache() = delete;  // it needs a context
-    explicit disk_cache(const cache_options&, config_ref = {}) = delete;  // the context comes before the options
+    template <class... Any>
+    explicit disk_cache(const cache_options& the_context_comes_before_the_options, Any&&...) = delete;
     disk_cache(const disk_cache&) = delete;  // said here too, so that the message is short
     disk_cache& operator=(const disk_cache&) = delete;
     /// The cache of a context: what the values are and how they are computed (algorithm, settings, version). Change the
@@ -61,6 +62,7 @@ public:
     explicit disk_cache(bytes context, const cache_options& options = {}, config_ref settings = {})
         : disk_cache(try_make(context, options, settings).value()) {}
     disk_cache(bytes context, config_ref settings) : disk_cache(context, cache_options{}, settings) {}
+    disk_cache(bytes context, text the_directory_is_in_the_configuration) = delete;
     static expected<disk_cache> try_make(bytes context, const cache_options& options = {}, config_ref settings = {}) {
         return detail::create<disk_cache>([&](phicache_disk_cache** out) {
             const phicache_cache_options raw = detail::to_c(options);

@@ -78,6 +78,20 @@ struct method_signature<R (C::*)(A...) & noexcept> : signature<R (*)(C&, A...)> 
 template <class C, class R, class... A>
 struct method_signature<R (C::*)(A...) const & noexcept> : signature<R (*)(const C&, A...)> {};
 
+/// The member function that has the signature of a method.
+template <class Signature, class = void>
+struct member_function {
+    using type = unknown_signature*;
+};
+template <class R, class C, class... A>
+struct member_function<R(C&, A...), std::enable_if_t<std::is_class_v<C> && !std::is_const_v<C>>> {
+    using type = R (C::*)(A...);
+};
+template <class R, class C, class... A>
+struct member_function<R(const C&, A...), std::enable_if_t<std::is_class_v<C>>> {
+    using type = R (C::*)(A...) const;
+};
+
 /// A memo that is given something else than options, such as a cache, which is one error.
 template <class Options>
 struct no_options {
@@ -86,14 +100,12 @@ struct no_options {
                   "the second argument of a memo is a memo_options: its `store` is the cache, and its `prefix` tells "
                   "the memos of one cache apart");
 };
-/// A method that is made without its text, which is one error.
+/// In place of a signature where something else was given than what a memo or method is made from, or an overloaded
+/// function: of that, compilers say that it cannot be resolved, in few lines.
+struct no_signature {};
+/// In place of the signature of a method that is made without its text.
 template <class F>
-struct no_prefix {
-    using type = unknown_signature;
-    static_assert(always_false<F>,
-                  "the first argument is a text that tells the methods of one cache apart, as in "
-                  "phicache::method(\"phi\", &analysis::phi)");
-};
+struct no_prefix {};
 template <class T>
 struct is_method : std::false_type {};
 template <class Signature>
@@ -522,6 +534,9 @@ public:
     template <class F, class = std::enable_if_t<!std::is_same_v<std::decay_t<F>, memo>>>
     explicit memo(F&& function, const memo_options& options = {}, config_ref settings = {})
         : memo(try_make(std::forward<F>(function), options, settings).value()) {}
+    /// The one of several overloads that has the signature.
+    explicit memo(std::add_pointer_t<Signature> function, const memo_options& options = {}, config_ref settings = {})
+        : memo(try_make(function, options, settings).value()) {}
     template <class F>
     static expected<memo> try_make(F&& function, const memo_options& options = {}, config_ref settings = {}) {
         using Stored = std::decay_t<F>;
@@ -592,6 +607,7 @@ memo(F&&, const memo_options& = {}, config_ref = {}) -> memo<typename detail::si
 
 template <class F, class Options, std::enable_if_t<!std::is_convertible_v<const Options&, const memo_options&>, int> = 0>
 memo(F&&, const Options&) -> memo<typename detail::no_options<Options>::type>;
+memo(...) -> memo<detail::no_signature>;
 
 /// The kind of a method. A `repertoire` method does not use its cache while the configuration of the cache has
 /// `cache_repertoires` off.
@@ -604,6 +620,16 @@ public:
     explicit memo(Any&&...) {}
     template <class... Any>
     double operator()(Any&&...) const;
+};
+template <>
+class memo<detail::no_signature> : public memo<detail::unknown_signature> {
+public:
+    template <class Given = void>
+    explicit memo(...) {
+        static_assert(detail::always_false<Given>,
+                      "a memo is made from a function, a memo_options, and a config; of an overloaded function, name "
+                      "the signature, as in phicache::memo<double(double)>(f)");
+    }
 };
 
 /// A member function, or a function with the object as its first argument, with a cache that each call names (PyPhi's
@@ -621,10 +647,18 @@ class method : public detail::method_calls<typename detail::shape_of<Signature>:
     using base = detail::method_calls<typename detail::shape_of<Signature>::type>;
 
 public:
-    /// The prefix distinguishes methods that share a cache; it may be null.
+    /// The prefix, which may be null, distinguishes methods that share a cache: two with the same prefix read each
+    /// other's results. Beside a memo with this prefix on the cache, a call that finds no value is an error.
     template <class F>
     method(text prefix, F&& function, method_kind kind = method_kind::plain)
         : method(try_make(prefix, std::forward<F>(function), kind).value()) {}
+    /// The one of several overloads that has the signature.
+    method(text prefix, std::add_pointer_t<Signature> function, method_kind kind = method_kind::plain)
+        : method(try_make(prefix, function, kind).value()) {}
+    /// @copydoc method
+    method(text prefix, typename detail::member_function<Signature>::type function,
+           method_kind kind = method_kind::plain)
+        : method(try_make(prefix, function, kind).value()) {}
     template <class F>
     static expected<method> try_make(text prefix, F&& function, method_kind kind = method_kind::plain) {
         if constexpr (base::possible::value) {
@@ -658,7 +692,8 @@ private:
 template <class F>
 method(text, F&&, method_kind = method_kind::plain) -> method<typename detail::method_signature<std::decay_t<F>>::type>;
 template <class F, std::enable_if_t<!detail::is_method<std::decay_t<F>>::value, int> = 0>
-method(F&&) -> method<typename detail::no_prefix<F>::type>;
+method(F&&) -> method<detail::no_prefix<F>>;
+method(text, ...) -> method<detail::no_signature>;
 
 template <>
 class method<detail::unknown_signature> {
@@ -667,6 +702,25 @@ public:
     explicit method(Any&&...) {}
     template <class... Any>
     double operator()(Any&&...) const;
+};
+
+template <class F>
+class method<detail::no_prefix<F>> : public method<detail::unknown_signature> {
+public:
+    static_assert(detail::always_false<F>,
+                  "the first argument is a text that tells the methods of one cache apart, as in "
+                  "phicache::method(\"phi\", &analysis::phi)");
+    using method<detail::unknown_signature>::method;
+};
+template <>
+class method<detail::no_signature> : public method<detail::unknown_signature> {
+public:
+    template <class Given = void>
+    explicit method(text, ...) {
+        static_assert(detail::always_false<Given>,
+                      "a method is made from a text, a function, and a method_kind; of an overloaded function, name "
+                      "the signature, as in phicache::method<double(analysis&, int)>(\"phi\", &analysis::phi)");
+    }
 };
 
 PHICACHE_HPP_END

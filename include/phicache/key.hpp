@@ -64,13 +64,14 @@ template <class T>
 struct is_complex<T, std::void_t<decltype(std::declval<const T&>().real()), decltype(std::declval<const T&>().imag())>>
     : std::bool_constant<std::is_floating_point_v<typename T::value_type> &&
                          std::is_same_v<remove_cvref<decltype(std::declval<const T&>().real())>,
-                                        typename T::value_type>> {};
+                                        typename T::value_type> &&
+                         sizeof(T) == 2 * sizeof(typename T::value_type)> {};
 /// std::bitset, without its header.
 template <class T, class = void>
 struct is_bitset : std::false_type {};
 template <class T>
-struct is_bitset<T, std::void_t<typename T::reference, decltype(std::declval<const T&>().to_ullong())>>
-    : std::true_type {};
+struct is_bitset<T, std::void_t<typename T::reference, decltype(extends<T>(&T::to_ullong))>>
+    : std::bool_constant<!extends<T>(&T::to_ullong)> {};
 
 /// The name in a key of a time in whole units: that of Julia's type.
 template <class T>
@@ -97,6 +98,16 @@ template <class Number, class Period>
 inline constexpr const char* duration_name<std::chrono::duration<Number, Period>> =
     std::is_integral_v<Number> ? period_name<typename Period::type> : nullptr;
 
+/// Whether what an optional holds may have the key of an empty one.
+template <class T>
+constexpr bool may_be_none(const T& held) noexcept {
+    if constexpr (std::is_pointer_v<T> || std::is_null_pointer_v<T>) {
+        return held == nullptr;
+    } else {
+        return is_optional<T>::value;
+    }
+}
+
 /// Whether a T can be an element of a key.
 template <class T>
 constexpr bool is_key_element() noexcept;
@@ -115,6 +126,8 @@ constexpr bool is_key_element() noexcept {
         return true;
     } else if constexpr (std::is_arithmetic_v<T>) {
         return sizeof(T) <= 8;
+    } else if constexpr (extends_container<T>) {
+        return false;
     } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
         return true;
     } else if constexpr (is_optional<T>::value) {
@@ -165,6 +178,9 @@ public:
             failure_ = made.error();
         }
     }
+    /// The elements of a key are for `of` and `add`.
+    template <class First, class Second, class... More>
+    explicit key(const First& use_key_of, const Second&, const More&...) = delete;
     static expected<key> try_make() {
         return detail::create<key>([](phicache_key** out) { return phicache_key_new(out); });
     }
@@ -185,7 +201,7 @@ public:
     /// Appends one element:
     /// - nullptr, a null `const char*` or std::nullopt: none;
     /// - bool, an integer, a double or float, text, `bytes`, `direction`, `node_set`;
-    /// - std::optional: none, or its value;
+    /// - std::optional: none, or its value; one of optionals: none, or a tuple of its value;
     /// - contiguous doubles such as std::vector<double>: an array of doubles;
     /// - std::set, std::unordered_set: a set; std::unordered_map: a set of pairs;
     /// - std::tuple, std::pair, std::map, std::bitset, any other range: a tuple. Sets and tuples nest to any depth;
@@ -229,6 +245,8 @@ public:
         } else if constexpr (std::is_floating_point_v<U>) {
             static_assert(sizeof(U) <= 8, "floating-point numbers have at most 64 bits");
             step([&] { return phicache_key_add_double(handle(), static_cast<double>(element)); });
+        } else if constexpr (detail::extends_container<U>) {
+            static_assert(detail::always_false<T>, PHICACHE_HPP_ELEMENTS);
         } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
             if constexpr (std::is_pointer_v<T>) {
                 if (element == nullptr) return add(nullptr);
@@ -243,7 +261,10 @@ public:
             }
             step([&] { return phicache_key_add_string(handle(), bytes(utf8)); });
         } else if constexpr (detail::is_optional<U>::value) {
-            element ? add(*element) : add(nullptr);
+            // Enclosed if it is none itself, or may be: that is not the empty optional.
+            if (!element) return add(nullptr);
+            if (!detail::may_be_none(*element)) return add(*element);
+            begin_tuple().add(*element).end_tuple();
         } else if constexpr (detail::is_complex<U>::value) {
             using Part = typename U::value_type;
             static_assert(sizeof(Part) <= 8, "floating-point numbers have at most 64 bits");

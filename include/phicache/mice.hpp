@@ -247,10 +247,12 @@ public:
     using owner::owner;
     mice_cache(mice_cache&&) noexcept = default;
     mice_cache& operator=(mice_cache&&) noexcept = default;
+    mice_cache() = delete;  // it needs a subsystem
     mice_cache(const mice_cache&) = delete;  // said here too, so that the message is short
     mice_cache& operator=(const mice_cache&) = delete;
     /// A cache where its parent is; the parent must be the cache of the same system, uncut. Without a parent: in this
-    /// process, in Redis or on disk, as the configuration says.
+    /// process, in Redis or on disk, as the configuration says; on disk `max_bytes` bounds all files in the directory,
+    /// also those of other programs.
     explicit mice_cache(const subsystem& system, parent_cache parent = {}, const cache_options& options = {},
                         config_ref settings = {})
         : mice_cache(try_make(system, parent, options, settings).value()) {}

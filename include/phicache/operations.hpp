@@ -285,6 +285,9 @@ public:
         return detail::with_bytes(content, set_call(key));
     }
 
+    outcome set(bytes needs_a_value_too) const = delete;
+    expected<outcome> try_set(bytes needs_a_value_too) const = delete;
+
     /// The same, and tells the cache what it would cost to compute the value again, in computing time (0 or less: not
     /// known). A full cache that evicts keeps what costs the most for each byte.
     template <class Content>
@@ -329,6 +332,9 @@ public:
         static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
         return detail::try_memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
+
+    template <class T = void>
+    value memoize(bytes needs_a_key_and_a_function) const = delete;
 
     // Keys in parts: `cache.memoize<double>({p, q}, …)`. See `key_parts`.
 

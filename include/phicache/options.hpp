@@ -38,8 +38,9 @@ struct cache_options {
 
     // Verified mode: finds keys that are too short (see "Any cache" in phicache.h).
 
-    /// Every n-th hit of `memoize`, a memo, a method or `begin` is computed again and compared; 0: none, at no cost. A
-    /// difference is counted in `stats().differences`, and the new value replaces the old one.
+    /// Every n-th hit of `memoize`, a memo, a method or `begin` is computed again and compared; 0: none, at no cost,
+    /// and `same` and `difference` are not used. A difference is counted in `stats().differences`, and the new value
+    /// replaces the old one.
     std::uint64_t verify_every = 0;
     /// Whether two values of a key count as equal: `same(key, kept, computed)`. Empty: if their bytes are equal. For
     /// values whose last bits may differ.

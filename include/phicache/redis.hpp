@@ -52,6 +52,7 @@ public:
     explicit redis_cache(const cache_options& options, config_ref settings = {})
         : redis_cache(try_make(options, settings).value()) {}
     explicit redis_cache(config_ref settings) : redis_cache(cache_options{}, settings) {}
+    explicit redis_cache(text the_address_is_in_the_configuration) = delete;
     static expected<redis_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
         return detail::create_cache<redis_cache>(options, settings);
     }

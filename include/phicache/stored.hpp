@@ -37,7 +37,8 @@ struct has_reader<T, std::void_t<decltype(read_from_value(std::declval<value_rea
 
 /// Contiguous elements that can be copied as bytes; std::array is one object, its size is in its type.
 template <class T>
-inline constexpr bool is_plain_sequence = is_plain_range<T> && !is_std_array<T>::value && !std::is_array_v<T>;
+inline constexpr bool is_plain_sequence =
+    is_plain_range<T> && !is_std_array<T>::value && !std::is_array_v<T> && !extends_container<T>;
 
 /// The items of a container, as they are read: a map has pairs of constant keys.
 template <class T>
@@ -50,13 +51,19 @@ struct item<std::pair<const Key, Mapped>> {
 };
 template <class T>
 using item_t = typename item<typename T::value_type>::type;
+/// Whether an empty T puts items into the order of every other T: its comparison has no state.
+template <class T, class = void>
+inline constexpr bool has_one_order = true;
+template <class T>
+inline constexpr bool has_one_order<T, std::void_t<typename T::key_compare>> = std::is_empty_v<typename T::key_compare>;
 /// Containers that own their items and can be filled one by one: those of the standard library, and those like them.
 template <class T, class = void>
 struct is_container : std::false_type {};
 template <class T>
 struct is_container<T, std::void_t<decltype(std::size(std::declval<const T&>())), decltype(std::declval<T&>().clear()),
                                    decltype(std::declval<T&>().insert(std::declval<T&>().end(),
-                                                                      std::declval<item_t<T>>()))>> : std::true_type {};
+                                                                      std::declval<item_t<T>>()))>>
+    : std::bool_constant<!extends_container<T> && has_one_order<T>> {};
 
 /// Whether a T can be stored and read back, by itself or as a part.
 template <class T>
@@ -89,6 +96,8 @@ constexpr bool reads_and_writes() noexcept {
         return true;
     } else if constexpr (is_plain_sequence<T>) {
         return is_container<T>::value && std::is_default_constructible_v<element_t<T>>;
+    } else if constexpr (is_tuple<T>::value && !std::is_move_assignable_v<T>) {
+        return false;  // a pair with a constant, as in a map
     } else {
         return consists_of_values<T>();
     }
@@ -182,7 +191,7 @@ public:
         } else if constexpr (detail::is_variant<T>::value) {
             add_count(part.index());
             detail::use_alternative(part, [&](const auto& held) { add(held); });
-        } else if constexpr (detail::is_range<T>::value && !std::is_array_v<T>) {
+        } else if constexpr (detail::is_range<T>::value && !std::is_array_v<T> && !detail::extends_container<T>) {
             // Proxies, such as those of std::vector<bool>, are added as their values.
             using Item = typename std::iterator_traits<decltype(std::begin(part))>::value_type;
             add_count(static_cast<std::uint64_t>(std::distance(std::begin(part), std::end(part))));

@@ -270,6 +270,7 @@ impl Method {
     /// The same by the whole key.
     pub fn get_or_reserve_by(&self, cache: &Cache, key: &[u8]) -> Result<MethodLookup> {
         check_version(cache, self.prefix.as_deref())?;
+        cache.prefixes().check(self.prefix.as_deref())?;
         if !self.repertoire || cache.config().repertoires() {
             return cache.get_or_reserve(key).map(MethodLookup::Cached);
         }

@@ -1,12 +1,17 @@
-//! The prefixes in use on one cache: two memos with the same prefix would read each other's values.
+//! The prefixes of the memos on one cache: two functions with the same prefix would read each other's values.
 
 use crate::epoch::without_fork;
 use crate::error::{Error, Result, try_owned};
 use crate::sync::{Mutex, OnceTryArc, TryArc};
 
-/// The prefixes in use on one cache; `None` is a memo without a prefix. The list is allocated by the first memo.
+/// The prefixes of the memos on one cache; `None` is a memo without a prefix. The list is allocated by the first memo.
 #[derive(Default)]
 pub struct Prefixes(OnceTryArc<Mutex<Vec<Option<String>>>>);
+
+/// How a message names a prefix.
+fn named(prefix: Option<&str>) -> String {
+    prefix.map_or("no prefix".into(), |prefix| format!("the prefix \"{prefix}\""))
+}
 
 impl Prefixes {
     /// Takes a prefix; fails if another memo has it.
@@ -14,7 +19,7 @@ impl Prefixes {
         without_fork(|| {
             let mut taken = self.0.get_or_try_init(|| TryArc::try_new(Mutex::default()))?.lock();
             if taken.iter().any(|other| other.as_deref() == prefix) {
-                let name = prefix.map_or("no prefix".into(), |prefix| format!("the prefix \"{prefix}\""));
+                let name = named(prefix);
                 return Err(Error::invalid(format!(
                     "another memo on this cache has {name}; two would read each other's values; give each function a \
                      prefix of its own. If both memos are of one function, such as one in each object of a class, \
@@ -24,6 +29,21 @@ impl Prefixes {
             taken.try_reserve(1).map_err(|_| Error::OutOfMemory(size_of::<Option<String>>()))?;
             taken.push(prefix.map(try_owned).transpose()?);
             Ok(())
+        })
+    }
+
+    /// Fails if a memo has the prefix of a method. A method takes no prefix, because each call names its cache.
+    pub(super) fn check(&self, prefix: Option<&str>) -> Result<()> {
+        without_fork(|| {
+            let Some(taken) = self.0.get().map(Mutex::lock) else { return Ok(()) };
+            if !taken.iter().any(|other| other.as_deref() == prefix) {
+                return Ok(());
+            }
+            Err(Error::invalid(format!(
+                "a memo on this cache has {}, and so has this method; each would read the other's values; give each \
+                 function a prefix of its own",
+                named(prefix)
+            )))
         })
     }
 

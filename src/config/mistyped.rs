@@ -42,6 +42,10 @@ const PREFIX: &str = "PHICACHE_";
 const OPTIONS: [&str; 8] =
     ["lease_ms", "max_bytes", "near_bytes", "no_checksum", "server_errors", "storage_errors", "ttl_ms", "verify_every"];
 
+/// What the URL contains here; other programs have variables for it, and PyPhi the setting `REDIS_CONN`. Left out is
+/// PHICACHE_REDIS_PORT, which Kubernetes sets for a service of that name.
+const IN_THE_URL: [&str; 4] = ["REDIS_CONN", "REDIS_DB", "REDIS_HOST", "REDIS_SOCKET"];
+
 /// The option or the known name that an unknown one is close to.
 fn meant(name: &str, known: &[&'static str]) -> Option<Meant> {
     // Of a long name only the beginning can matter: known ones are shorter.
@@ -49,6 +53,9 @@ fn meant(name: &str, known: &[&'static str]) -> Option<Meant> {
     let own = upper.strip_prefix(PREFIX).filter(|_| !known.contains(&name))?;
     if let Some(option) = OPTIONS.into_iter().find(|option| option.eq_ignore_ascii_case(own)) {
         return Some(Meant::Option(option));
+    }
+    if IN_THE_URL.contains(&own) {
+        return known.iter().find(|known| known.ends_with("_REDIS_URL")).map(|known| Meant::Variable(known));
     }
     let near = known.iter().filter_map(|known| Some((distance(own, known.strip_prefix(PREFIX)?)?, *known)));
     near.min().map(|(_, known)| Meant::Variable(known))
@@ -103,6 +110,8 @@ mod tests {
             ("PHICACHE_ONFULL", variable::ON_FULL),
             ("phicache_on_full", variable::ON_FULL),
             ("PHICACHE_REDIS_URI", variable::REDIS_URL),
+            ("PHICACHE_REDIS_HOST", variable::REDIS_URL),
+            ("phicache_redis_conn", variable::REDIS_URL),
             ("PHICACHE_REDIS_TIMEOUT", variable::REDIS_TIMEOUT),
             ("PHICACHE_REDIS_PASSWD", variable::REDIS_PASSWORD),
             ("PHICACHE_DISK_DIR", variable::DISK_DIRECTORY),
@@ -148,6 +157,7 @@ mod tests {
             "DISK_PATH",
             "DISK_FAULTS",
             "REDIS_ROUNDS",
+            "REDIS_PORT",
             "DIR_DISK",
             "ON",
             "CA",

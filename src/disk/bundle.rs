@@ -169,10 +169,23 @@ impl Drop for BundleWriter {
     }
 }
 
-/// Where a file is to be: if there is a symbolic link, where that leads.
+/// Where a file is to be: if there is a symbolic link, where that leads, also if nothing is there yet. The rename would
+/// replace a device or a pipe too, such as `/dev/null`, so these are refused.
 fn target(path: &Path) -> Result<PathBuf> {
-    if let Ok(there) = path.canonicalize() {
-        return Ok(there);
+    match path.canonicalize() {
+        Ok(there) => {
+            return match there.metadata() {
+                Ok(metadata) if !metadata.is_file() => Err(Failure::of("save", &there)(files::not_regular()).into()),
+                _ => Ok(there),
+            };
+        }
+        // Links in a circle are another error, so this ends.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if let Ok(to) = path.read_link() {
+                return target(&path.parent().unwrap_or(Path::new("")).join(to));
+            }
+        }
+        Err(_) => (),
     }
     let Some(name) = path.file_name() else {
         return Err(Error::invalid(format!("{} is not the path of a file", path.display())));

@@ -31,8 +31,13 @@ fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32).open(path)?;
     match metadata(&file)?.is_file() {
         true => Ok(file),
-        false => Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file")),
+        false => Err(not_regular()),
     }
+}
+
+/// The error of a path where something else is than a regular file.
+pub fn not_regular() -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, "not a regular file")
 }
 
 /// Creates a file, which must not exist, to read and write.

@@ -13,6 +13,8 @@
 //! | `retire.rs` | retiring objects, and collection: freeing those that no reader can reach |
 //! | `retire_list.rs` | an intrusive list of retired objects |
 //! | `hazard.rs` | hazard slots, and the set of addresses that they protect |
+//! | `biased.rs` | a mutex that one thread locks by plain stores, until another thread comes |
+//! | `token.rs` | by which a thread owns all its locks, until another thread revokes it |
 //! | `barrier.rs` | an asymmetric barrier: readers need no fence, because the freeing thread fences all threads |
 //! | `fork_gate.rs` | a fork waits until no thread is in the middle of a change |
 //! | `thread_slot.rs` | one pointer for each thread, and a function that runs when the thread ends |
@@ -20,6 +22,7 @@
 //! Imports `sync` and `error`. Objects are untyped addresses here.
 
 mod barrier;
+mod biased;
 mod fork_gate;
 pub mod guard;
 mod hazard;
@@ -29,7 +32,9 @@ mod retire_list;
 mod roster;
 mod thread_slot;
 mod threads;
+mod token;
 
+pub(crate) use biased::{Biased, BiasedGuard};
 pub use fork_gate::{Changing, without_fork};
 pub(crate) use guard::fast_guard;
 pub use guard::{Guard, read};

@@ -10,6 +10,7 @@ use std::{ptr, sync};
 
 use super::hazard::HazardSlot;
 use super::retire_list::RetireList;
+use super::token::Token;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
@@ -49,6 +50,8 @@ pub struct Participant {
     pub(super) changing: AtomicU8,
     in_use: AtomicBool,
     pub(super) id: u32,
+    /// By which the owner owns locks.
+    pub(super) token: Token,
     /// The slot that the owner tries first: the address of one of `slots`.
     pub(super) next_slot: AtomicPtr<HazardSlot>,
     slots: [HazardSlot; SLOTS + TRIES],
@@ -104,6 +107,7 @@ impl Participant {
             changing: AtomicU8::new(0),
             in_use: AtomicBool::new(false),
             id,
+            token: Token::new(id),
             next_slot: AtomicPtr::new(ptr::null_mut()),
             scratch: Scratch {
                 sums: [const { sync::atomic::AtomicI64::new(0) }; 2],

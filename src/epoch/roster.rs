@@ -83,6 +83,12 @@ impl Roster {
         self.groups().flat_map(|group| (0..GROUP).map_while(|at| group.participant(at)))
     }
 
+    /// The participant with this id.
+    pub(super) fn by_id(&'static self, id: u32) -> Option<&'static Participant> {
+        let index = (id as usize).checked_sub(1)?;
+        self.groups().nth(index / GROUP)?.participant(index % GROUP)
+    }
+
     /// The participants that matter. Acquire pairs with [`Roster::unlist_if_idle`].
     pub(super) fn listed(&'static self) -> impl Iterator<Item = &'static Participant> {
         self.groups().flat_map(|group| {

@@ -145,7 +145,7 @@
 #define PHICACHE_VERSION_PATCH @PATCH@
 #define PHICACHE_VERSION_NUMBER (PHICACHE_VERSION_MAJOR * 65536u + PHICACHE_VERSION_MINOR * 256u + PHICACHE_VERSION_PATCH)
 
-/* Warns of a constructor whose status is not checked. */
+/* Warns of an unchecked status: of a constructor, or of a call that makes a key, a node set, a cut or a fingerprint. */
 #ifndef PHICACHE_MUST_USE
 #if defined(__GNUC__)
 #define PHICACHE_MUST_USE __attribute__((warn_unused_result))

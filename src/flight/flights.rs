@@ -27,9 +27,9 @@ use hashbrown::HashTable;
 
 use super::flight::{Flight, Outcome, Product, State};
 use super::owner::Owner;
-use crate::epoch::{Participant, current};
+use crate::epoch::{Biased, BiasedGuard, Participant, current};
 use crate::error::{Error, Result};
-use crate::sync::{Mutex, MutexGuard, OnceTryArc, TryArc};
+use crate::sync::{MutexGuard, OnceTryArc, TryArc};
 
 /// Who computes a key.
 pub enum Begin<V, T> {
@@ -44,7 +44,7 @@ pub enum Begin<V, T> {
 /// The computations in progress of one cache. The first one allocates the lists, because most caches of a program with
 /// many compute nothing.
 pub struct Flights<T> {
-    lists: OnceTryArc<Mutex<Lists<T>>>,
+    lists: OnceTryArc<Biased<Lists<T>>>,
 }
 
 /// A flight that callers may wait for is in `first` or in `current`, at most one for each key.
@@ -131,8 +131,8 @@ impl<T: Product> Lists<T> {
 impl<T: Product> Flights<T> {
     /// The lists, if anything was ever computed. A caller that finds none is earlier than the first computation.
     #[inline(always)]
-    fn lists(&self) -> Option<MutexGuard<'_, Lists<T>>> {
-        self.lists.get().map(Mutex::lock)
+    fn lists(&self) -> Option<BiasedGuard<'_, Lists<T>>> {
+        self.lists.get().map(Biased::lock)
     }
 
     /// Decides who computes a key with this hash. `look` finds its value, if there is one; it is called under the lock,
@@ -144,7 +144,7 @@ impl<T: Product> Flights<T> {
         owner: Owner,
         look: impl FnOnce() -> Option<V>,
     ) -> Result<Begin<V, T>> {
-        let mut lists = self.lists.get_or_try_init(|| TryArc::try_new(Mutex::default()))?.lock();
+        let mut lists = self.lists.get_or_try_init(|| TryArc::try_new(Biased::default()))?.lock();
         if let Some(found) = look() {
             return Ok(Begin::Found(found));
         }
@@ -170,10 +170,10 @@ impl<T: Product> Flights<T> {
         Ok(Begin::Lease(flight.clone()))
     }
 
-    /// The lists, locked, if certainly nobody computes this key; `None` also if it takes long to tell.
+    /// The lists, locked for this thread, if certainly nobody computes this key; `None` also if it takes long to tell.
     #[inline(always)]
-    pub fn free(&self, key: &[u8], hash: u64) -> Option<Free<'_, T>> {
-        let lists = self.lists()?;
+    pub fn free(&self, key: &[u8], hash: u64, thread: &'static Participant) -> Option<Free<'_, T>> {
+        let lists = self.lists.get()?.lock_by(Some(thread));
         let is_free = lists.first.as_ref().is_none_or(|first| first.hash() != hash)
             && (lists.current.is_empty() || lists.current.find(hash, |flight| flight.is(key)).is_none())
             && lists.stale.is_empty();
@@ -186,10 +186,16 @@ impl<T: Product> Flights<T> {
     }
 
     /// Ends the computation of the flight's owner, or of an owner that `joined`, with a value, which all waiters get.
-    /// If several owners complete a flight, the first value counts. `value` is not called if nobody can get it.
+    /// The calling thread is `thread`. If several owners complete a flight, the first value counts. `value` is not called if nobody can get it.
     #[inline(always)]
-    pub fn complete(&self, flight: &TryArc<Flight<T>>, joined: Option<Owner>, value: impl FnOnce() -> T) {
-        let Some(mut lists) = self.lists() else { return };
+    pub fn complete(
+        &self,
+        flight: &TryArc<Flight<T>>,
+        joined: Option<Owner>,
+        thread: Option<&'static Participant>,
+        value: impl FnOnce() -> T,
+    ) {
+        let Some(mut lists) = self.lists.get().map(|lists| lists.lock_by(thread)) else { return };
         // New shares come from the lists, which are locked: the caller's and the list's are the only ones. All others who
         // knew the flight have left its state before they gave up their shares.
         if joined.is_none() && flight.owners() == 2 && lists.is_first(flight) && flight.is_pristine() {
@@ -207,7 +213,7 @@ impl<T: Product> Flights<T> {
     /// As [`Flights::complete`], if others may know the flight, or it is not the first.
     #[inline(never)]
     fn complete_beside(
-        mut lists: MutexGuard<'_, Lists<T>>,
+        mut lists: BiasedGuard<'_, Lists<T>>,
         flight: &TryArc<Flight<T>>,
         joined: Option<Owner>,
         value: impl FnOnce() -> T,
@@ -253,7 +259,12 @@ impl<T: Product> Flights<T> {
     }
 
     /// Wakes a waiter to take over a flight that no owner computes. If there is none, the flight ends.
-    fn vacate(&self, flight: &TryArc<Flight<T>>, mut lists: MutexGuard<'_, Lists<T>>, state: MutexGuard<'_, State<T>>) {
+    fn vacate(
+        &self,
+        flight: &TryArc<Flight<T>>,
+        mut lists: BiasedGuard<'_, Lists<T>>,
+        state: MutexGuard<'_, State<T>>,
+    ) {
         if matches!(state.outcome, Outcome::Vacant) && !flight.is_invalidated() && state.takers != 0 {
             drop((state, lists));
             return flight.vacant.notify_one();
@@ -294,7 +305,7 @@ impl<T: Product> Flights<T> {
 }
 
 /// The locked lists, in which a key has no flight.
-pub struct Free<'l, T>(MutexGuard<'l, Lists<T>>);
+pub struct Free<'l, T>(BiasedGuard<'l, Lists<T>>);
 
 impl<T: Product> Free<'_, T> {
     /// Begins the computation of the key by the calling thread, whose participant this is.

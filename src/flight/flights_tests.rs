@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::flight::{StorePermit, Wait};
 use super::super::waits::Waits;
 use super::*;
+use crate::epoch::register;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Value(&'static str);
@@ -44,7 +45,7 @@ fn lease(flights: &Flights, key: &[u8], owner: u64) -> TryArc<Flight> {
 }
 
 fn complete(flights: &Flights, flight: &TryArc<Flight>) {
-    flights.complete(flight, None, || Value("value"));
+    flights.complete(flight, None, current(), || Value("value"));
 }
 
 /// Returns once this many threads sleep.
@@ -361,7 +362,7 @@ fn a_flight_that_ended_alone_is_used_again_as_a_new_one() {
 fn a_key_is_free_while_certainly_nobody_computes_it() {
     const ANOTHER: u64 = 99;
     let flights = Flights::default();
-    let is_free = |key: &[u8], hash| flights.free(key, hash).is_some();
+    let is_free = |key: &[u8], hash| flights.free(key, hash, register().unwrap()).is_some();
     let lease_of = |key: &[u8], hash, owner| match flights.begin(key, hash, task(owner), || None::<()>) {
         Ok(Begin::Lease(flight)) => flight,
         _ => panic!("nobody computes it"),

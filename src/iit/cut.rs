@@ -29,7 +29,12 @@ impl Cut {
     pub fn from_masks(severed: &[NodeSet]) -> Result<Self> {
         let mut cut = Self::nothing(severed.len())?;
         for (node, targets) in severed.iter().enumerate() {
-            cut.check(*targets, || format!("the severed targets of node {node}"))?;
+            if !targets.is_subset(NodeSet::first(cut.size)) {
+                return Err(Error::invalid(format!(
+                    "node {node} is severed from {:#x}, beyond the network's {} nodes",
+                    targets.0, cut.size
+                )));
+            }
             cut.sever(NodeSet(1 << node), *targets);
         }
         Ok(cut)
@@ -38,8 +43,8 @@ impl Cut {
     /// The cut of all connections from the nodes `from` to the nodes `to`.
     pub fn bipartition(size: usize, from: NodeSet, to: NodeSet) -> Result<Self> {
         let mut cut = Self::nothing(size)?;
-        cut.check(from, || "the part where connections start".into())?;
-        cut.check(to, || "the part where connections end".into())?;
+        cut.check(from, "the part where connections start")?;
+        cut.check(to, "the part where connections end")?;
         if from.meets(to) {
             return Err(Error::invalid(format!(
                 "the parts {:#x} and {:#x} of a bipartition overlap; expected disjoint ones",
@@ -77,8 +82,8 @@ impl Cut {
         let mut cut = Self::nothing(size)?;
         let (mut mechanisms, mut purviews) = (NodeSet(0), NodeSet(0));
         for (mechanism, purview) in parts {
-            cut.check(*mechanism, || "a mechanism of the partition".into())?;
-            cut.check(*purview, || "a purview of the partition".into())?;
+            cut.check(*mechanism, "a mechanism of the partition")?;
+            cut.check(*purview, "a purview of the partition")?;
             for (what, part, others) in
                 [("mechanism", *mechanism, &mut mechanisms), ("purview", *purview, &mut purviews)]
             {
@@ -104,12 +109,10 @@ impl Cut {
         self.sources.0 |= if to.is_empty() { 0 } else { from.0 };
     }
 
-    fn check(&self, nodes: NodeSet, what: impl Fn() -> String) -> Result<()> {
+    fn check(&self, nodes: NodeSet, what: &str) -> Result<()> {
         match nodes.is_subset(NodeSet::first(self.size)) {
             true => Ok(()),
-            false => {
-                Err(Error::invalid(format!("{} {:#x} is beyond the network's {} nodes", what(), nodes.0, self.size)))
-            }
+            false => Err(Error::invalid(format!("{what} {:#x} is beyond the network's {} nodes", nodes.0, self.size))),
         }
     }
 

@@ -50,7 +50,7 @@ impl Subsystem {
         if let Some(given) = connections {
             if let Some((node, targets)) = given.iter().enumerate().find(|(_, targets)| !targets.is_subset(all[0])) {
                 return Err(Error::invalid(format!(
-                    "node {node} is connected to {:#x}, beyond the {size} nodes",
+                    "node {node} is connected to {:#x}, beyond the network's {size} nodes",
                     targets.0
                 )));
             }

@@ -47,8 +47,8 @@ fn watch_forks() {
     }
 }
 
-/// A lock of the standard library.
-trait Lock: Sized {
+/// A lock that can start over.
+pub(super) trait Lock: Sized {
     /// A new lock around the same data if that is intact, else around the default. No thread of this process holds it.
     fn renew(&mut self) -> Self;
     /// Whether it is held.
@@ -80,7 +80,7 @@ impl<T: Default> Lock for sync::RwLock<T> {
 }
 
 /// A lock and the process that checked it last.
-struct ForkSafe<L> {
+pub(super) struct ForkSafe<L> {
     process: AtomicU32,
     lock: UnsafeCell<L>,
 }
@@ -90,8 +90,13 @@ struct ForkSafe<L> {
 unsafe impl<L: Send + Sync> Sync for ForkSafe<L> {}
 
 impl<L: Lock> ForkSafe<L> {
+    /// Around a lock that nobody holds.
+    pub(super) const fn new(lock: L) -> Self {
+        ForkSafe { process: AtomicU32::new(0), lock: UnsafeCell::new(lock) }
+    }
+
     #[inline(always)]
-    fn lock(&self) -> &L {
+    pub(super) fn lock(&self) -> &L {
         if self.process.load(Ordering::Acquire) != process() {
             self.renew();
         }
@@ -151,7 +156,7 @@ pub struct Mutex<T>(ForkSafe<sync::Mutex<T>>);
 impl<T: Default> Mutex<T> {
     /// A mutex around `value`.
     pub const fn new(value: T) -> Self {
-        Mutex(ForkSafe { process: AtomicU32::new(0), lock: UnsafeCell::new(sync::Mutex::new(value)) })
+        Mutex(ForkSafe::new(sync::Mutex::new(value)))
     }
 
     /// Locks it.
@@ -193,7 +198,7 @@ pub struct RwLock<T>(ForkSafe<sync::RwLock<T>>);
 impl<T: Default> RwLock<T> {
     /// A lock around `value`.
     pub const fn new(value: T) -> Self {
-        RwLock(ForkSafe { process: AtomicU32::new(0), lock: UnsafeCell::new(sync::RwLock::new(value)) })
+        RwLock(ForkSafe::new(sync::RwLock::new(value)))
     }
 
     /// Locks it for reading.

@@ -16,4 +16,8 @@ pub use std::thread::yield_now;
 #[cfg(not(shuttle))]
 pub use super::fork_safe::{Condvar, Mutex, MutexGuard, RwLock, process, wait_for};
 #[cfg(shuttle)]
+pub(crate) use super::model::RawMutex;
+#[cfg(shuttle)]
 pub use super::model::{Condvar, Mutex, MutexGuard, RwLock, process, wait_for};
+#[cfg(not(shuttle))]
+pub(crate) use super::raw_mutex::RawMutex;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `lock.rs` | the choice between real locks and atomics and those of a model checker |
 //! | `fork_safe.rs` | the standard library's locks, which start over in a forked child |
+//! | `raw_mutex.rs` | a mutex of one word without a guard, which survives a fork too |
 //! | `model.rs` | the same locks under the model checker |
 //! | `try_arc.rs` | a reference-counted pointer whose allocation reports failure |
 //! | `lock_file.rs` | locks of bytes of a file, which end with the process |
@@ -22,10 +23,13 @@ mod lock;
 mod lock_file;
 #[cfg(shuttle)]
 mod model;
+#[cfg(not(shuttle))]
+mod raw_mutex;
 mod try_arc;
 
 pub use cache_padded::{CachePadded, Padding, on_separate_lines};
 pub use clock::{monotonic_ns, stopwatch_ns};
+pub(crate) use lock::RawMutex;
 pub use lock::{Condvar, Mutex, MutexGuard, RwLock, atomic, process, wait_for, yield_now};
 pub use lock_file::{LockFile, Mode};
 pub(crate) use try_arc::try_box;

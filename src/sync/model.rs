@@ -1,6 +1,7 @@
 //! The locks under the model checker.
 
 use shuttle::rand::Rng;
+use shuttle::sync::atomic::{AtomicBool, Ordering};
 pub use shuttle::sync::{Condvar, MutexGuard};
 use shuttle::sync::{RwLockReadGuard, RwLockWriteGuard};
 use std::sync::PoisonError;
@@ -47,6 +48,32 @@ pub fn wait_for<'m, T: Default>(
         return (mutex.lock(), true);
     }
     (condvar.wait(guard).unwrap_or_else(PoisonError::into_inner), false)
+}
+
+/// A mutex without a value.
+pub(crate) struct RawMutex(AtomicBool);
+
+impl RawMutex {
+    /// A mutex that nobody holds.
+    pub const fn new() -> Self {
+        RawMutex(AtomicBool::new(false))
+    }
+
+    /// Locks it. There are no forks, so what it guards is intact.
+    pub fn lock(&self) -> bool {
+        while self.0.swap(true, Ordering::Acquire) {
+            shuttle::thread::yield_now();
+        }
+        true
+    }
+
+    /// Unlocks it.
+    ///
+    /// # Safety
+    /// This thread has locked it.
+    pub unsafe fn unlock(&self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 /// A lock for many readers or one writer.

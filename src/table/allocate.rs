@@ -10,10 +10,11 @@ use super::chunk_memory::{self, PAGED};
 use super::header::{Header, SMALLEST};
 use super::holes::Holes;
 use super::size_class::{LARGEST, UNIT, size_class};
+use crate::epoch::BiasedGuard;
 use crate::error::{Error, Result};
 use crate::memory::{Bounds, Exceeded};
+use crate::sync::TryArc;
 use crate::sync::atomic::Ordering;
-use crate::sync::{MutexGuard, TryArc};
 
 /// The size of an arena's first chunk: many caches have a single entry.
 const FIRST_CHUNK: usize = if cfg!(shuttle) { LAST_CHUNK } else { 128 };
@@ -196,7 +197,7 @@ impl Arena {
         arena: &'a TryArc<Arena>,
         size: usize,
         bounds: &Bounds,
-    ) -> std::result::Result<MutexGuard<'a, Chunks>, Short> {
+    ) -> std::result::Result<BiasedGuard<'a, Chunks>, Short> {
         let usual = arena.usual_chunk(bounds);
         if bounds.evicts_at_limit && arena.is_pressed() {
             arena.note_pressure(bounds);

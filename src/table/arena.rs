@@ -12,10 +12,11 @@ use super::header::{HOLE, Header, SMALLEST};
 use super::holes::{Holes, size_of_hole};
 use super::part::Part;
 use super::size_class::UNIT;
+use crate::epoch::Biased;
 use crate::error::{Error, Result};
 use crate::memory::{Account, heap_bytes};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{ArcRef, Mutex, OnceTryArc, TryArc};
+use crate::sync::{ArcRef, OnceTryArc, TryArc};
 
 /// The memory of one table's entries.
 pub(super) struct Arena {
@@ -36,7 +37,7 @@ pub(super) struct Arena {
     pub(super) pressed: AtomicBool,
     /// Whether a store was refused that waits for a pin to be released.
     pub(super) awaits_release: AtomicBool,
-    pub(super) chunks: Mutex<Chunks>,
+    pub(super) chunks: Biased<Chunks>,
 }
 
 /// An arena that is made at first use, because an empty table owns no memory.
@@ -182,7 +183,7 @@ impl Arena {
             sparse: AtomicBool::new(false),
             pressed: AtomicBool::new(false),
             awaits_release: AtomicBool::new(false),
-            chunks: Mutex::default(),
+            chunks: Biased::default(),
         }
     }
 

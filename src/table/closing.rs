@@ -13,8 +13,7 @@ use super::holes::Holes;
 use super::part::{Part, retire_part};
 use super::release;
 use super::size_class::{LARGEST, UNIT};
-use crate::epoch::{HazardSet, RetireList};
-use crate::sync::MutexGuard;
+use crate::epoch::{BiasedGuard, HazardSet, RetireList};
 use crate::sync::atomic::Ordering;
 
 /// A chunk whose entries leave it, one after the other. Its holes are on no list. Readers may still be in it. The chunk
@@ -266,7 +265,7 @@ impl Arena {
 
     /// # Safety
     /// The chunk is in the list of these `chunks`, and holds several blocks.
-    unsafe fn close(&self, mut chunks: MutexGuard<'_, Chunks>, chunk: *mut Chunk) -> Closing {
+    unsafe fn close(&self, mut chunks: BiasedGuard<'_, Chunks>, chunk: *mut Chunk) -> Closing {
         // SAFETY: the caller's promise; the closing chunk gets the list's share.
         unsafe {
             chunks.close(chunk);

@@ -28,11 +28,11 @@ use super::refusals::Refusals;
 use super::release::{count_table_share, retire_entry};
 use super::reshape::Reshape;
 use super::segment::Segment;
-use crate::epoch::{Changing, flush, retire, without_fork};
+use crate::epoch::{Biased, BiasedGuard, Changing, flush, retire, without_fork};
 use crate::error::Result;
 use crate::memory::Bounds;
 use crate::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use crate::sync::{Mutex, MutexGuard, Padding, TryArc, on_separate_lines};
+use crate::sync::{Padding, TryArc, on_separate_lines};
 
 /// The state that the writer's lock guards.
 #[derive(Default)]
@@ -114,7 +114,7 @@ pub struct Table {
     pub(super) arena: LazyArena,
     _padding: Padding,
     // Written by every writer.
-    writer: Mutex<Writer>,
+    writer: Biased<Writer>,
     len: AtomicU64,
     changes: AtomicU64,
     pub(super) evicted: EvictedCounts,
@@ -134,7 +134,7 @@ impl Table {
             directory: AtomicPtr::new(ptr::null_mut()),
             arena: LazyArena::new(),
             _padding: Padding::new(),
-            writer: Mutex::new(Writer { counted: true, refusals: Refusals::NONE, closing: None }),
+            writer: Biased::new(Writer { counted: true, refusals: Refusals::NONE, closing: None }),
             len: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             evicted: EvictedCounts::new(),
@@ -418,7 +418,7 @@ impl Table {
 
     /// Makes this thread the writer.
     #[inline(always)]
-    fn write(&self) -> MutexGuard<'_, Writer> {
+    fn write(&self) -> BiasedGuard<'_, Writer> {
         let mut writer = self.writer.lock();
         if !writer.counted {
             self.recount();

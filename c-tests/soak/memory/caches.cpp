@@ -24,7 +24,8 @@ phicache::cache_options options(std::uint64_t max_bytes, const char *name = "") 
 
 Caches::Caches(std::uint64_t room, unsigned scale)
     : purviews_(options(MAX_PURVIEWS, "purviews"), config_),
-      uncut_(phicache::fingerprint(), std::vector<std::int32_t>(NODES), phicache::node_set::first(NODES)),
+      uncut_(phicache::fingerprint(phicache_fingerprint{{1}}), std::vector<std::int32_t>(NODES),
+             phicache::node_set::first(NODES)),
       mice_(phicache::mice_cache::dict(uncut_, nullptr, options(MAX_MICE, "MICE"), config_)) {
     const phicache_memory memory = phicache::memory_usage();
     limit_ = memory.resident + room;

@@ -1,6 +1,6 @@
 """
-The Julia package of the phicache library: results of expensive computations, kept in memory below a limit, on disk or in
-Redis.
+The Julia package of the phicache library: results of expensive computations, kept in memory below a limit, on disk or
+in Redis.
 
     using PhiCache
     cache = DictCache{Vector{Float64}}()
@@ -48,6 +48,7 @@ module PhiCache
 # | `keys.jl`       | keys of the types that all languages share                            |
 # | `types.jl`      | Julia's own types in keys                                             |
 # | `values.jl`     | Julia values as bytes, and bytes as Julia values                      |
+# | `serialized.jl` | the bytes of any Julia value, with the definitions of its structs     |
 # | `views.jl`      | `ValueView`: the bytes of a cache entry as an array                   |
 # | `verify.jl`     | verified mode: every n-th hit is computed again and compared          |
 # | `cache.jl`      | what all caches can do                                                |
@@ -69,6 +70,7 @@ module PhiCache
 # | `saved.jl`      | a cache saved to one file                                             |
 # | `mice.jl`       | `Mice` and `MICECache`                                                |
 # | `registry.jl`   | all caches that have a name                                           |
+# | `misuse.jl`     | calls that no method takes, answered with those that exist            |
 
 import Libdl
 import Serialization
@@ -97,6 +99,7 @@ include("encoding.jl")
 include("keys.jl")
 include("types.jl")
 include("values.jl")
+include("serialized.jl")
 include("views.jl")
 include("verify.jl")
 include("cache.jl")
@@ -118,6 +121,7 @@ include("contents.jl")
 include("saved.jl")
 include("mice.jl")
 include("registry.jl")
+include("misuse.jl")
 
 function __init__()
     load_library()

@@ -7,6 +7,8 @@ The values of many keys, in the order of the keys, with `default` for each that 
 each key. With `server_errors` it throws if the lookup of any key fails.
 """
 function get_many(cache::AbstractCache{V}, keys, default::D=nothing) where {V,D}
+    keys isa AbstractString && throw(ArgumentError(
+        "get_many got the text $(shortened(keys)); expected a list of keys, such as [key]"))
     encoded_keys = [with_key(key_bytes, cache, key) for key in keys]
     pinned = fill(CValue(), length(encoded_keys))
     found = Vector{Union{V,D}}(undef, length(encoded_keys))
@@ -37,7 +39,11 @@ keys fail.
 """
 function set_many!(cache::AbstractCache, pairs)
     keys, values = Vector{UInt8}[], Any[]
-    for (key, value) in pairs
+    pairs isa Pair && return set_many!(cache, (pairs,))
+    for pair in pairs
+        pair isa Union{Pair,Tuple{Any,Any}} || throw(ArgumentError(
+            "set_many! got $(described(pair)), among its pairs; expected key => value"))
+        key, value = pair
         push!(keys, with_key(key_bytes, cache, key))
         push!(values, Base.cconvert(CBytes, to_bytes(cache, value)))
     end

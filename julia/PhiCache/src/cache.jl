@@ -11,6 +11,7 @@ A cache of values of type `V`, used like a dictionary (with keys of any types, s
     get!(cache, key) do ... end # the value, computed and stored on a miss
     haskey(cache, key)          # counts neither a hit nor a miss
     peek(cache, key)            # the value or nothing; counts neither
+    key => value in cache       # counts neither
     for (key, value) in cache ... end
     keys(cache); values(cache); pairs(cache); entries(cache); key in keys(cache)
     delete!(cache, key); pop!(cache, key); empty!(cache); length(cache)
@@ -41,7 +42,7 @@ end
 
 # The two operations below all others: looking up a key and storing a value. `prepare_key` makes the key. Caches with
 # special keys or values have methods of their own.
-@inline prepare_key(cache::AbstractCache, key) = make_key(key, outlives_process(cache), has_fields_in_keys(cache))
+@inline prepare_key(cache::AbstractCache, key) = make_key(key, outlives_process(cache))
 
 # Calls `f` with the prepared key.
 @inline function with_key(f::F, cache::AbstractCache, key) where {F}

@@ -139,6 +139,9 @@ If several tasks miss the same key, one computes and the others wait, without bl
 the same cache for other keys and may switch tasks; requesting its own key throws a `PhiCacheError`
 (`PhiCache.ERROR_RECURSION`). Tasks that would wait for each other in a cycle compute instead. A value that was being
 computed during `empty!` is not stored.
+
+`compute` must not wait for a task that requests the same key (with `fetch`, `wait`, `@sync`, a channel or a lock): that
+task waits for `compute`, and neither ends. Julia does not tell what a task waits for, so this is not noticed.
 """
 function Base.get!(compute::F, cache::AbstractCache{V}, key) where {F<:Base.Callable,V}
     prepared = prepare_key(cache, key)

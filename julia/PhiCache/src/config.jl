@@ -39,7 +39,7 @@ mutable struct Config <: Handle
     end
 end
 
-Config(arguments...; settings...) = throw_no_constructor("Config", arguments, "Config(; settings...)")
+Config(arguments...; settings...) = throw_no_method("Config", arguments, "Config(; settings...)")
 
 free_handle(::Type{Config}, pointer) = @c phicache_config_free(pointer::Ptr{Cvoid})::Int32
 

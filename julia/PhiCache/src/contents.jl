@@ -21,8 +21,8 @@ const EMPTY_ITEM = CDiskItem(sizeof(CDiskItem), NO_BYTES, ntuple(_ -> 0x00, 256)
     disk_list(directory; verify=false)
 
 What is in a directory, or in that of a configuration: one item for each identity and role, ordered by them. With
-`verify` every record and value is read, and the damaged ones are counted. `context` is that of a `DiskCache(context)`, and empty for other
-identities.
+`verify` every record and value is read, and the damaged ones are counted. `context` is that of a
+`DiskCache(context)`, and empty for other identities.
 """
 function disk_list(config::AnyConfig=default_config(); verify::Bool=false)
     count = Ref(Csize_t(0))

@@ -51,7 +51,7 @@ function DictCache{V}(; options...) where {V}
 end
 
 DictCache(arguments...; options...) = DictCache{Any}(arguments...; options...)
-DictCache{V}(arguments...; options...) where {V} = throw_no_constructor("DictCache", arguments,
+DictCache{V}(arguments...; options...) where {V} = throw_no_method("DictCache", arguments,
     "DictCache{V}(; options...) with the type V of its values, or DictCache{V}(fingerprint, role; options...)")
 
 # Calls `make(config, options, out)`, which creates the cache.

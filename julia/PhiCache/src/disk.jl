@@ -8,8 +8,8 @@
 
 A cache in files: the next run of the program finds its values, and all processes that use the directory share them.
 Used like a [`DictCache`](@ref), with the same types `V`. (Do not use `Any` if programs with different versions of Julia
-read it, because they may not read each other's serialized values. Fields of structs in them are read in their order:
-after a change of a struct, such values are wrong until you change the version.)
+read it, because they may not read each other's serialized values. After a change of a struct, a value with that struct
+is an error until you change the version.)
 
 `context` is text or bytes that say what the values are and how they are computed (algorithm, settings, version). Change
 it when the code changes: values of yesterday's code are found otherwise. For the same reason a [`Memo`](@ref) on a
@@ -33,8 +33,8 @@ type.)
   lookup is a miss, the store is `PhiCache.REFUSED_STORAGE`, and [`disk_health`](@ref) counts it. `delete!` and `empty!`
   throw in any case;
 * `lease`: the seconds after which another host computes what this one has begun (0: each host computes). On one host,
-  of the processes that miss a key in [`get!`](@ref), [`memoize!`](@ref) or a memo, one computes, and the others wait; if
-  it is killed, another one starts;
+  of the processes that miss a key in [`get!`](@ref), [`memoize!`](@ref) or a memo, one computes, and the others wait;
+  if it is killed, another one starts;
 * `verify_every`, `same`, `ondifference`: as for a [`DictCache`](@ref); values from files are verified too.
 
 With `file`, the values are those of a file to which [`save_cache`](@ref) has saved a `DictCache{V}` with this
@@ -73,7 +73,7 @@ function DiskCache{V}(context::Union{AbstractString,Vector{UInt8}}; options...) 
 end
 
 DiskCache(arguments...; options...) = DiskCache{Any}(arguments...; options...)
-DiskCache{V}(arguments...; options...) where {V} = throw_no_constructor("DiskCache", arguments,
+DiskCache{V}(arguments...; options...) where {V} = throw_no_method("DiskCache", arguments,
     "DiskCache{V}(context; options...), with a text that says what the values are, such as \"entropy, version 1\", " *
     "or DiskCache{V}(fingerprint, role; options...)")
 
@@ -156,10 +156,6 @@ end
 # Whether the values outlive this process, or are read by others: then keys do not depend on the process.
 outlives_process(cache) = cache isa Union{RedisCache,DiskCache}
 
-# Whether keys have the fields of structs. A saved file has the keys of the DictCache that was saved.
-has_fields_in_keys(cache) = cache isa RedisCache
-has_fields_in_keys(cache::DiskCache) = cache.type_file !== nothing
-
 # The values of a memo must not outlive the code that computed them.
 function check_version(::DiskCache, prefix)
     prefix !== nothing && occursin(r"@[^@]+$", prefix) || throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
@@ -172,8 +168,9 @@ check_version(::AbstractCache, prefix) = nothing
 """
     disk_sync(cache)
 
-Waits until all values that this process has stored in a [`DiskCache`](@ref), or in a [`MICECache`](@ref) on disk, are on
-the storage device, so that they survive a power cut. Throws a `PhiCacheError` (`PhiCache.ERROR_STORAGE`) if values of the last seconds may be missing.
+Waits until all values that this process has stored in a [`DiskCache`](@ref), or in a [`MICECache`](@ref) on disk, are
+on the storage device, so that they survive a power cut. Throws a `PhiCacheError` (`PhiCache.ERROR_STORAGE`) if values
+of the last seconds may be missing.
 """
 disk_sync(cache::AbstractCache) = (check(@c phicache_cache_disk_sync(cache::Ptr{CView})::Int32); nothing)
 

@@ -48,8 +48,6 @@ mutable struct KeyBuilder
     exactness::UInt8
     # Whether other processes read this key.
     shared::Bool
-    # Whether the names of types have the fields of structs.
-    with_fields::Bool
     # Whether the elements belong to a set or a dictionary, which tell -0.0 from 0.0.
     signed::Bool
     # Whether a keyword has no value yet.
@@ -70,7 +68,7 @@ mutable struct KeyBuilder
     twin::Union{Nothing,KeyBuilder}
 
     KeyBuilder(twin::Union{Nothing,KeyBuilder}) =
-        reset!(new(Vector{UInt8}(undef, 256), 1, false, true, PLAIN, false, false, false, false, nothing, 0,
+        reset!(new(Vector{UInt8}(undef, 256), 1, false, true, PLAIN, false, false, false, nothing, 0,
                    Vector{Open}(undef, DEEPEST_NESTING), Int[], Keyword[], UInt8[], "", twin), false, PLAIN, false)
 end
 
@@ -85,7 +83,7 @@ end
 @inline function reset!(key::KeyBuilder, typed, exactness, shared)
     key.plain || clean!(key)
     key.typed, key.exactness, key.shared, key.signed = typed, exactness, shared, false
-    key.named, key.with_fields = nothing, false
+    key.named = nothing
     @inbounds key.bytes[1] = typed ? TYPED_KEY : UNTYPED_KEY
     key.len = 1
     return key
@@ -241,10 +239,10 @@ end
     fail(key, "$where is nested too deep; tuples, sets, arrays and structs in a key nest at most $DEEPEST_NESTING deep")
 end
 
-# The name of an open named type. It follows the tag and its length.
+# The name of an open named type, without the hash of its fields. It follows the tag and its length.
 function named_type(key, open::Open)
     len = ltoh(reinterpret(UInt32, key.bytes[open.at+2:open.at+5])[1])
-    return String(key.bytes[open.at+6:open.at+5+len])
+    return replace(String(key.bytes[open.at+6:open.at+5+len]), r"~\w+$" => "")
 end
 
 # Opens a named type, which holds one item.

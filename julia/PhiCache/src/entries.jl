@@ -57,6 +57,15 @@ pick_entry(cache, entry, value) = (key=entry_key(entry), value=from_bytes(cache,
 # A key is in any of its forms, not only as bytes.
 Base.in(key, keys::Entries{Vector{UInt8},<:AbstractCache,typeof(pick_key)}) = haskey(keys.cache, key)
 
+# A cache has pairs, as a dictionary has.
+function Base.in(pair::Pair, cache::AbstractCache)
+    found = peek(cache, first(pair), Absent())
+    return !(found isa Absent) && found == last(pair)
+end
+Base.in(item, cache::AbstractCache) = throw(ArgumentError(
+    "a cache contains pairs; use key => value in cache, key in keys(cache), or value in values(cache)"))
+Base.in(item, pairs::Entries{<:Pair,<:AbstractCache,typeof(pick_pair)}) = item in pairs.cache
+
 iterator_name(::typeof(pick_key)) = "keys"
 iterator_name(::typeof(pick_value)) = "values"
 iterator_name(::typeof(pick_pair)) = "pairs"
@@ -87,9 +96,9 @@ Base.pairs(cache::AbstractCache{V}) where {V} = Entries{Pair{Vector{UInt8},V}}(p
 """
     entries(cache)
 
-An iterator over the entries of a cache, as [`pairs`](@ref), with all that is known of each: `key`, `value`, `bytes` (the
-memory that the entry takes, overhead included), and `cost_ns` (the nanoseconds that the computation took; 0 if that is
-not known).
+An iterator over the entries of a cache, as [`pairs`](@ref), with all that is known of each: `key`, `value`, `bytes`
+(the memory that the entry takes, overhead included), and `cost_ns` (the nanoseconds that the computation took; 0 if
+that is not known).
 
     sort!(collect(entries(cache)); by=entry -> entry.bytes, rev=true)     # the largest first
 """

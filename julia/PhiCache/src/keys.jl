@@ -16,18 +16,22 @@ Appends arguments; keyword arguments come last. These have the same encoding as 
 Numbers of equal value (`==`) are equal, whatever their types: -0.0 equals 0.0, and all NaNs are equal.
 [`encode_typed_key`](@ref) tells integers, floating-point numbers and `Bool` apart.
 
-All other values are encoded as the name of their type and their contents: a `Char`, `Symbol`, `missing`, `Complex`,
-`Regex`, `Dict`, `Ref`, type, named function, and any immutable struct of such values (a `Pair`, a `Date`, a closure
-with its captured variables). A mutable struct is refused, because its contents may change. For your own type define a
-method `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple of the data that identify a value.
+All other values are encoded as the name of their type (which has a hash of the fields of your structs) and their
+contents: a `Char`, `Symbol`, `missing`, `Complex`, `Regex`, `Dict`, `Ref`, type, named function, and any immutable
+struct of such values (a `Pair`, a `Date`, a closure with its captured variables). A mutable struct is refused, because
+its contents may change. For your own type define a method `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple
+of the data that identify a value.
 
-The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value.
+The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value. A number,
+text, set or dictionary of another package is encoded in them by its fields if it is an immutable struct; by its value,
+its text or its items otherwise, and in the keys of a cache.
 """
 @inline add!(key::KeyBuilder, value::Union{Nothing,Int64,Direction,NodeSet,Vector{UInt8}}) =
     both!(write_leaf!, key, value)
 add!(key::KeyBuilder, value::Bool) =
     key.exactness == EXACT_UNTYPED ? add_typed!(add_bool!, key, value) : add_bool!(key, value)
-add!(key::KeyBuilder, value::Integer) = is_exact(key) ? add_typed!(add_integer!, key, value) : add_integer!(key, value)
+add!(key::KeyBuilder, value::Integer) =
+    is_exact(key) ? add_typed!(exact_contents(add_integer!, value), key, value) : add_integer!(key, value)
 # An untyped key would encode a double with an integer value as that integer.
 @inline add!(key::KeyBuilder, value::Float64) =
     key.exactness == EXACT_UNTYPED && isinteger(value) ? add_typed!(add_double!, key, value) : add_double!(key, value)
@@ -37,7 +41,7 @@ add!(key::KeyBuilder, value::Base.CodeUnits{UInt8}) =
     is_exact(key) ? add_typed!(add_bytes!, key, value) : add_bytes!(key, value)
 add!(key::KeyBuilder, value::String) = is_text(value) ? add_valid!(key, value) : add_typed!(add_bytes!, key, value)
 add!(key::KeyBuilder, value::AbstractString) =
-    is_exact(key) ? add_typed!(add_text!, key, value) : add!(key, String(value))
+    is_exact(key) ? add_typed!(exact_contents(add_text!, value), key, value) : add!(key, String(value))
 add!(key::KeyBuilder, value::Enum) = is_exact(key) ? add_typed!(add_number!, key, value) : add_number!(key, value)
 
 function add!(key::KeyBuilder, value::Tuple)
@@ -115,6 +119,18 @@ add_each!(key, values) = foreach(value -> add_argument!(key, value), values)
     key.plain && key.twin === nothing && !key.signed && key.exactness != EXACT_UNTYPED && are_plain(key, values) ?
     write_leaves!(key, values) : add_one_by_one!(key, values)
 
+# A long tuple, such as the data of a static array: code for each element would take the compiler minutes.
+const LONG_TUPLE = 32
+const LongTuple = Tuple{ntuple(_ -> Any, LONG_TUPLE)...,Vararg{Any}}
+const LongTupleOfLeaves = Tuple{ntuple(_ -> Leaf, LONG_TUPLE)...,Vararg{Leaf}}
+add_each!(key, values::LongTuple) = add_in_loop!(key, values)
+add_each!(key, values::LongTupleOfLeaves) = add_in_loop!(key, values)
+function add_in_loop!(key, values)
+    for value in values
+        add_argument!(key, value)
+    end
+end
+
 are_plain(key, ::Tuple{}) = true
 @inline are_plain(key, values::Tuple) = is_plain(key, first(values)) && are_plain(key, Base.tail(values))
 is_plain(key, value) = true
@@ -132,7 +148,8 @@ is_plain(key, value::Symbol) = false
 end
 
 add_one_by_one!(key, ::Tuple{}) = nothing
-@inline add_one_by_one!(key, values::Tuple) = (add_argument!(key, first(values)); add_one_by_one!(key, Base.tail(values)))
+@inline add_one_by_one!(key, values::Tuple) =
+    (add_argument!(key, first(values)); add_one_by_one!(key, Base.tail(values)))
 
 # Builders of the package; they have no twin.
 const BUILDERS = Spares{KeyBuilder}()
@@ -148,14 +165,13 @@ const LONGEST_BUFFER_KEPT = 1 << 20
 
 # The key as an object with bytes, for arguments of type CBytes; `release_key` must follow. For a tuple it is a builder.
 # A value that is neither bytes nor a tuple is a list of one argument.
-# `shared` says whether other processes read it, and `with_fields` whether the names of structs have their fields.
-make_key(key::Union{AbstractString,AbstractVector{UInt8}}, shared, with_fields=false) = raw_key(key)
-make_key(key::KeyBuilder, shared, with_fields=false) = key
-@inline make_key(key, shared, with_fields=false) = make_key((key,), shared, with_fields)
+# `shared` says whether other processes read it.
+make_key(key::Union{AbstractString,AbstractVector{UInt8}}, shared) = raw_key(key)
+make_key(key::KeyBuilder, shared) = key
+@inline make_key(key, shared) = make_key((key,), shared)
 
-@inline function make_key(key::Tuple, shared, with_fields=false)
+@inline function make_key(key::Tuple, shared)
     builder = borrow_builder(false, PLAIN, shared)
-    builder.with_fields = with_fields
     add_each!(builder, key)
     return builder
 end
@@ -188,7 +204,7 @@ struct KeyParts{P<:Tuple{Vararg{Union{AbstractString,AbstractArray}}}}
     KeyParts(parts::Vararg{Union{AbstractString,AbstractArray},N}) where {N} = new{typeof(parts)}(parts)
 end
 
-@inline function make_key(key::KeyParts, shared, with_fields=false)
+@inline function make_key(key::KeyParts, shared)
     builder = borrow_builder()
     # Raw keys begin with no tag of the encoding.
     builder.len = 0

@@ -21,9 +21,9 @@ with an `Int[]` and a `Float64[]`, or with two enums. (`f(-0.0)` is the same cal
 * `cache`, `prefix`: a `DictCache`, `RedisCache` or `DiskCache` for the values, and a prefix of the keys. Limits are
   options of that cache: `cache=DictCache(max_bytes=2^30)`. Each function on a cache needs a prefix of its own; on a
   `DiskCache` it has a version, such as `"entropy@1"`. The key of a closure on such a cache also has the numbers, text
-  and other constants, functions and types that it has captured; what else differs between two closures (an array, a
-  mutable object, a variable that is assigned again) must be an argument, or in the prefix. Without `cache` the memo has
-  a private one.
+  and other constants, functions and types that it has captured. Other objects that it has captured (an array, a mutable
+  object, a variable that is assigned again) are told apart on a `DictCache`; on disk and in Redis what differs between
+  two closures must be an argument, or in the prefix. Without `cache` the memo has a private one.
 
 `info(memo)` returns its own hits and misses and the size of its cache; `empty!(memo)` clears its cache and its counts;
 `original(memo)` is `f`. Any task may call it at any time; if several tasks miss the same arguments, one computes.
@@ -52,15 +52,16 @@ mutable struct Memo{P,F,D,Private} <: Function
     misses::Threads.Atomic{Int}
     # The world age of the last definition of its function, or 0.
     world::UInt
+    # The name of the objects that its function has captured, or "": see `name_captured`.
+    captured::String
 end
 
 Memo(f; options...) = new_memo(f, nothing; checked("Memo", MEMO_OPTIONS, options)...)
-Memo(arguments...; options...) = throw_no_constructor("Memo", arguments, "Memo(f; options...)")
+Memo(arguments...; options...) = throw_no_method("Memo", arguments, "Memo(f; options...)")
 
 function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=nothing, config=default_config(),
                   cache=nothing, prefix=nothing)
-    f isa Base.Callable || !isempty(methods(f)) ||
-        throw(ArgumentError("Memo: $(described(f)), cannot be called; expected a function"))
+    check_callable("Memo", f)
     cache isa Union{Nothing,DictCache,RedisCache,DiskCache} ||
         throw(ArgumentError("Memo: the option cache is $(described(cache)); expected $(OPTIONS.cache[2])"))
     cache === nothing && prefix !== nothing && throw(ArgumentError(
@@ -71,15 +72,19 @@ function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=no
     returns === Any || returns === V || throw_other_returns(returns, V)
     # Also for a private cache, which does not use it: so a wrong percentage throws now, not at the first call.
     limit = maximum_memory_percent === nothing ? nothing : config_with_limit(maximum_memory_percent)
-    prepare = prepare === nothing ? MethodLookup{V,typeof(f)}(f, outlives_process(cache)) : prepare
+    prepare = prepare === nothing ? MethodLookup{V,typeof(f)}(f, readers_of(cache)) : prepare
     # A private cache holds plain bytes; each call knows their type.
     D = cache === nothing ? DictCache{Any} : typeof(cache)
     memo = Memo{typeof(prepare),typeof(f),D,cache === nothing}(
         f, prepare, V, typed, prefix === nothing ? nothing : String(prefix), config, maximum_memory_percent, cache,
-        cache === nothing ? nothing : limit, ReentrantLock(), Threads.Atomic{Int}(0), Threads.Atomic{Int}(0), 0)
+        cache === nothing ? nothing : limit, ReentrantLock(), Threads.Atomic{Int}(0), Threads.Atomic{Int}(0), 0,
+        cache isa DictCache ? name_captured(f) : "")
     cache === nothing || register_memo(memo, cache, memo.prefix)
     return memo
 end
+
+check_callable(type, f) = f isa Base.Callable || !isempty(methods(f)) ||
+    throw(ArgumentError("$type: $(described(f)), cannot be called; expected a function"))
 
 throw_other_returns(returns, V) =
     throw(ArgumentError("the memo has returns=$returns, its cache holds values of type $V; expected the same type"))
@@ -103,13 +108,16 @@ end
 # any new definition.
 struct MethodLookup{V,F}
     original::F
-    # Whether other processes read the keys. Then the signature identifies a method; in this process also its world age.
-    shared::Bool
+    # Which processes read the keys. Where others do, the signature identifies a method; in this process also its world
+    # age, and if a file may take the keys to another process, the number of this one.
+    readers::Symbol
     known::Base.RefValue{KnownMethods}
     lock::ReentrantLock
 end
-MethodLookup{V,F}(f, shared) where {V,F} =
-    MethodLookup{V,F}(f, shared, Ref(KnownMethods(0, IdDict{Any,String}())), ReentrantLock())
+MethodLookup{V,F}(f, readers) where {V,F} =
+    MethodLookup{V,F}(f, readers, Ref(KnownMethods(0, IdDict{Any,String}())), ReentrantLock())
+
+readers_of(cache) = outlives_process(cache) ? :all : cache === nothing ? :this : :this_or_a_later
 
 # The world age of the task: it does not call methods that were defined later.
 world_age() = ccall(:jl_get_tls_world_age, UInt, ())
@@ -135,9 +143,10 @@ end
     method = which(plain.original, types)
     name = method_signature(method)
     if method.primary_world > world
-        name = string(name, "@", world, " (old)")
-    elseif !plain.shared
+        name = of_this_process(string(name, "@", world, " (old)"))
+    elseif plain.readers != :all
         name = string(name, "@", method.primary_world)
+        plain.readers == :this_or_a_later && (name = of_this_process(name))
     end
     # If an argument is a type, dispatch looks at its value, but `known` has only its type: do not remember the name.
     any(argument -> argument isa Type, arguments) && return name
@@ -241,10 +250,10 @@ end
 # The key of a call. It must be released.
 @inline function memo_key(::Type{V}, memo::Memo, call::Call, cache) where {V}
     key = borrow_builder(memo.typed, memo.typed ? EXACT : PLAIN, outlives_process(cache))
-    key.with_fields = memo.typed && has_fields_in_keys(cache)
     if !is_private(memo)
         add!(key, memo.prefix)
         add_captured!(key, memo.original)
+        isempty(memo.captured) || both!(write_named_none!, key, memo.captured)
     end
     if memo.typed || !(memo.prepare isa MethodLookup)
         both!(write_named_none!, key, call.method)
@@ -259,8 +268,9 @@ end
 end
 
 # Two closures of one function that have captured other values are two functions, which must differ on a cache of the
-# caller: another run, or a memo that is garbage now, may have filled it. Captured objects that may change (arrays,
-# counters, variables that are assigned again) stay the caller's business: they are often no part of what is computed.
+# caller: another run, or a memo that is garbage now, may have filled it. Constants are in the key. So is, in a
+# DictCache, a name of the other captured objects (arrays, counters, variables that are assigned again); on disk and in
+# Redis, where no name of an object lasts, these stay the caller's business.
 # A captured function or type is a parameter of the closure's type.
 @generated function add_captured!(key, f::F) where {F}
     constants = filter(index -> is_constant(fieldtype(F, index)), 1:fieldcount(F))
@@ -274,8 +284,59 @@ end
 is_constant(T) = T <: Union{String,Symbol} || isprimitivetype(T) && !(T <: Ptr) ||
     isstructtype(T) && isconcretetype(T) && !T.mutable && !(T <: Function) && all(is_constant, fieldtypes(T))
 
+# Captured values, and their name. An object that may change is known by its identity, as a WeakRef: the next object at
+# its address is another one.
+struct Captured
+    values::Vector{Any}
+    name::String
+end
+
+const CAPTURED = Dict{Any,Vector{Captured}}()
+const CAPTURED_COUNT = Ref(0)
+
+# The name of what a function has captured besides constants, functions and types; "" if that is nothing. Equal for
+# functions that have captured the same objects.
+function name_captured(f)
+    values = Any[]
+    if ismutable(f) && !(f isa Type)
+        push!(values, WeakRef(f))
+    elseif !(f isa Type)
+        for index in 1:nfields(f)
+            is_constant(fieldtype(typeof(f), index)) || add_captured_value!(values, getfield(f, index))
+        end
+    end
+    isempty(values) && return ""
+    lock(MEMOS_LOCK) do
+        known = filter!(is_alive, get!(() -> Captured[], CAPTURED, typeof(f)))
+        index = findfirst(captured -> has_captured(captured, values), known)
+        index === nothing || return known[index].name
+        name = of_this_process(string("captured ", CAPTURED_COUNT[] += 1))
+        push!(known, Captured(values, name))
+        return name
+    end
+end
+
+function add_captured_value!(values, value)
+    if value isa Union{Type,Module} || is_constant(typeof(value))
+        push!(values, value)
+    elseif ismutable(value)
+        # A local function that calls itself has captured its variable, which has no value yet.
+        value isa Core.Box && !isdefined(value, :contents) || push!(values, WeakRef(value))
+    else
+        for index in 1:nfields(value)
+            isdefined(value, index) && add_captured_value!(values, getfield(value, index))
+        end
+    end
+end
+
+is_alive(captured::Captured) = all(value -> !(value isa WeakRef) || value.value !== nothing, captured.values)
+
+has_captured(captured, values) = length(captured.values) == length(values) && all(
+    pair -> pair[1] isa WeakRef ? pair[2] isa WeakRef && pair[1].value === pair[2].value : pair[1] === pair[2],
+    zip(captured.values, values))
+
 # The number of an anonymous function means nothing to other processes.
-add_parameter!(key, T) = key.shared && isempty(portable_names(T).name) || add!(key, T)
+add_parameter!(key, T) = key.shared && find_name(T).is_nameless || add!(key, T)
 
 value_type_name(V, cache) = type_name(V)
 value_type_name(V, ::RedisCache) = layout(V)
@@ -305,8 +366,8 @@ function reset_counts!(memo::Memo)
     return memo
 end
 
-# Removes what the function has computed, because it changes. Values that outlive the process belong to the version in the
-# prefix: they stay. So do those of other memos on the same cache.
+# Removes what the function has computed, because it changes. Values that outlive the process belong to the version in
+# the prefix: they stay. So do those of other memos on the same cache.
 function forget!(memo::Memo)
     memo.cache === nothing && return reset_counts!(memo)
     is_private(memo) && return empty!(memo)
@@ -335,6 +396,9 @@ Base.valtype(memo::Memo) = memo.returns
 
 # A memo as an argument counts as its function.
 add!(key::KeyBuilder, memo::Memo) = add_typed!((key, memo) -> add_argument!(key, memo.original), key, memo)
+
+# Its whole type is of no use in a message.
+shown_type(::Memo) = "::Memo"
 
 Base.show(io::IO, memo::Memo) = print(io, "Memo{", valtype(memo), "}(", shown_name(memo.original), ")")
 Base.show(io::IO, ::MIME"text/plain", memo::Memo) = show(io, memo)
@@ -389,7 +453,7 @@ function Base.deepcopy_internal(memo::Memo, seen::IdDict)
     copied = copy_of(memo)
     seen[memo] = copied
     copied.original = Base.deepcopy_internal(memo.original, seen)
-    copied.prepare = copied.prepare isa MethodLookup ? typeof(copied.prepare)(copied.original, memo.prepare.shared) :
+    copied.prepare = copied.prepare isa MethodLookup ? typeof(copied.prepare)(copied.original, memo.prepare.readers) :
                      Base.deepcopy_internal(memo.prepare, seen)
     return copied
 end
@@ -397,4 +461,4 @@ end
 copy_of(memo::Memo{P,F,D,true}) where {P,F,D} =
     Memo{P,F,D,true}(memo.original, memo.prepare, memo.returns, memo.typed, memo.prefix, memo.config,
                 memo.maximum_memory_percent, nothing, memo.limit, ReentrantLock(), Threads.Atomic{Int}(0),
-                Threads.Atomic{Int}(0), memo.world)
+                Threads.Atomic{Int}(0), memo.world, memo.captured)

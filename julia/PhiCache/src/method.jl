@@ -22,17 +22,17 @@ end
 
 function CachedMethod(f; options...)
     checked("CachedMethod", (:prefix, :repertoire), options)
+    check_callable("CachedMethod", f)
     prefix = get(options, :prefix, nothing)
     return CachedMethod{typeof(f)}(f, prefix === nothing ? nothing : String(prefix), get(options, :repertoire, false))
 end
-CachedMethod(arguments...; options...) = throw_no_constructor("CachedMethod", arguments, "CachedMethod(f; options...)")
+CachedMethod(arguments...; options...) = throw_no_method("CachedMethod", arguments, "CachedMethod(f; options...)")
 
 function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vararg{Any,N}; keywords...) where {V,N}
     if method.repertoire && !cache.config.cache_repertoires
         return converted(V, method.original(object, arguments...; keywords...))
     end
     builder = borrow_builder(false, EXACT_UNTYPED, outlives_process(cache))
-    builder.with_fields = has_fields_in_keys(cache)
     add!(builder, method.prefix)
     add_each!(builder, arguments)
     add_keywords!(builder, values_of(keywords))
@@ -52,6 +52,8 @@ end
 (method::CachedMethod)(arguments...; keywords...) = throw(ArgumentError(
     "a CachedMethod is called as f(cache, object, arguments...); these are " *
     (isempty(arguments) ? "no arguments" : "arguments of the types $(join(map(typeof, arguments), ", "))")))
+
+shown_type(::CachedMethod) = "::CachedMethod"
 
 original(method::CachedMethod) = method.original
 

@@ -17,7 +17,7 @@ end
 Mice(direction::Direction, mechanism, purview, phi::Real, payload=nothing) =
     Mice{typeof(payload)}(direction, NodeSet(mechanism), NodeSet(purview), phi, payload)
 Mice(arguments...) =
-    throw_no_constructor("Mice", arguments, "Mice(direction, mechanism, purview, phi, payload) with CAUSE or EFFECT")
+    throw_no_method("Mice", arguments, "Mice(direction, mechanism, purview, phi, payload) with CAUSE or EFFECT")
 
 Base.convert(::Type{Mice{P}}, mice::Mice{P}) where {P} = mice
 Base.convert(::Type{Mice{P}}, mice::Mice) where {P} =
@@ -52,7 +52,8 @@ holds every record that was fetched or stored, so no record is fetched twice; th
 `ttl`, `lease`, `server_errors` and `no_checksum` are those of a [`RedisCache`](@ref).
 `:disk` is a cache in files, in the configuration's directory, or in `directory`: later runs find its records. All
 caches of one process for the same system, uncut, in one directory are one, with the same options. The parent must be on
-disk too, and the options are those of a [`DiskCache`](@ref). A configuration whose `disk_directory` was set chooses it.
+disk too, and the options are those of a [`DiskCache`](@ref). A configuration whose `disk_directory` was set chooses it;
+then `max_bytes` bounds all files in that directory, also those of other programs.
 
 In Redis and on disk, use `Any` for `P` only if all processes have the same version of Julia and of the packages that
 define the stored types.
@@ -105,7 +106,7 @@ mutable struct MICECache{P} <: AbstractCache{Mice{P}}
 end
 
 MICECache(arguments...; options...) = MICECache{Any}(arguments...; options...)
-MICECache{P}(arguments...; options...) where {P} = throw_no_constructor("MICECache", arguments,
+MICECache{P}(arguments...; options...) where {P} = throw_no_method("MICECache", arguments,
     "MICECache{P}(subsystem; options...) with the type P of its payloads and a Subsystem")
 
 # Caches of one system on disk or at a server have the same records.

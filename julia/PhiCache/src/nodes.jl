@@ -35,6 +35,7 @@ function NodeSet(; mask::Integer=0)
 end
 NodeSet(node::Integer, nodes::Integer...) = NodeSet((node, nodes...))
 NodeSet(set::NodeSet) = set
+NodeSet(node::Union{Nothing,Missing,Symbol,Function,Type}) = bit(node)
 NodeSet(nodes) = NodeSet(Val(:mask), foldl((mask, node) -> mask | bit(node), nodes; init=UInt64(0)))
 
 Base.convert(::Type{NodeSet}, nodes::Union{AbstractVector{<:Integer},AbstractSet{<:Integer},Tuple{Vararg{Integer}}}) =

@@ -65,10 +65,11 @@ function throw_no_option(type, existing, option)
     throw(ArgumentError("$type has no option $option; its options are $(join(existing, ", "))$remedy"))
 end
 
-# A constructor that does not exist.
-throw_no_constructor(type, arguments, expected) =
-    throw(ArgumentError("there is no $type($(join(("::$(typeof(argument))" for argument in arguments), ", "))); " *
-                        "expected $expected"))
+# A constructor or a call that does not exist.
+@noinline throw_no_method(name, arguments, expected) =
+    throw(ArgumentError("there is no $name($(join(map(shown_type, arguments), ", "))); expected $expected"))
+
+shown_type(argument) = string("::", cropped(string(typeof(argument))))
 
 # A value as text of one line, for messages.
 shortened(value) = cropped(sprint((io, value) -> show(IOContext(io, :limit => true, :compact => true), value), value))

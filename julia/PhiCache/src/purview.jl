@@ -31,7 +31,7 @@ mutable struct PurviewCache <: AbstractCache{Vector{NodeSet}}
     end
 end
 
-PurviewCache(arguments...; options...) = throw_no_constructor("PurviewCache", arguments, "PurviewCache(; options...)")
+PurviewCache(arguments...; options...) = throw_no_method("PurviewCache", arguments, "PurviewCache(; options...)")
 
 free_handle(::Type{PurviewCache}, pointer) = @c phicache_purview_cache_free(pointer::Ptr{Cvoid})::Int32
 

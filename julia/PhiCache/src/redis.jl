@@ -9,8 +9,9 @@ A cache at the configured Redis or Valkey server, shared by all processes that u
 because they may not read each other's serialized values.) It connects at the first use. `RedisCache{V}(fingerprint,
 role)` has only the values of one system in one role.
 
-The server does not know the types of values. Only their length is checked, so never store values of two types under one
-key: use other keys, another `redis_namespace`, or another role. The keys of a [`Memo`](@ref) contain the type, unless
+The server does not know the types of values. Only their length is checked: a `RedisCache{Int}` would read the bits of a
+`Float64` as an `Int`. Never store values of two types under one key: use other keys, another `redis_namespace`, or
+another role. The keys of a [`Memo`](@ref) contain the type, unless
 it has `typed=false`.
 
 * `ttl`: the server expires values after this number of seconds (0: never);
@@ -56,7 +57,7 @@ function RedisCache{V}(; options...) where {V}
 end
 
 RedisCache(arguments...; options...) = RedisCache{Any}(arguments...; options...)
-RedisCache{V}(arguments...; options...) where {V} = throw_no_constructor("RedisCache", arguments,
+RedisCache{V}(arguments...; options...) where {V} = throw_no_method("RedisCache", arguments,
     "RedisCache{V}(; options...) with the type V of its values, or RedisCache{V}(fingerprint, role; options...)")
 
 # Calls `make(config, options, out)`, which creates the cache that `identity` names in its namespace.

@@ -43,9 +43,8 @@ values in its context, as in `"version 1 (Julia: Float64)"`, so that it is read 
 gives the whole text, which [`describe_saved`](@ref) returns. Files of such programs have no type. Save a `DictCache`
 whose values have a plain type `V`: serialized values of `DictCache{Any}` may not be read by other versions of Julia.
 To save the results of a memo, define it with [`@phicache`](@ref), with the cache and a prefix: the keys of a
-`Memo(f; cache)` in this process also have the number of the definition of `f`, which another program
-usually does not find; where its number is the same, it finds the value, also if `f` has changed.
-An anonymous or inner function in a key has no name that another process could know, so its values are not found there.
+`Memo(f; cache)` in this process also have the definition of `f`, which another process does not find, because its `f`
+may be another. The same holds for anonymous and inner functions in keys, and for types of a module that was replaced.
 
 The file appears when it is complete. If saving fails, an older file of that name stays.
 """

@@ -6,7 +6,7 @@
 # A type with its layout, as text: a struct that got other fields is another type. Without modules, so that a script may
 # become a package.
 function layout(@nospecialize(T))
-    T isa DataType || return T isa Type ? spell(T) : repr(T)
+    T isa DataType || return spell_parameter(T)
     T <: Array && return string(T.name.name === :Array && ndims(T) == 1 ? "Vector{" : "Array{", layout(eltype(T)),
                                 ndims(T) == 1 ? "" : ",$(ndims(T))", "}")
     name = isempty(T.parameters) ? string(nameof(T)) :

@@ -37,7 +37,7 @@ function Fingerprint(tpm::AbstractMatrix{<:Real}, connections, context::Union{Ab
     return out[]
 end
 
-Fingerprint(arguments...) = throw_no_constructor("Fingerprint", arguments, "Fingerprint(tpm, connections, context)")
+Fingerprint(arguments...) = throw_no_method("Fingerprint", arguments, "Fingerprint(tpm, connections, context)")
 
 const NO_BYTES = ntuple(_ -> 0x00, 32)
 
@@ -110,7 +110,7 @@ struct Cut
     end
 end
 
-Cut(arguments...) = throw_no_constructor("Cut", arguments,
+Cut(arguments...) = throw_no_method("Cut", arguments,
     "Cut(size, from => to), Cut(matrix), or Cut(size, direction, parts)")
 
 function Cut(size::Integer, (from, to)::Pair)
@@ -192,7 +192,7 @@ function Subsystem(subsystem::Subsystem, cut::Union{Nothing,Cut})
     return Subsystem(pointer, subsystem.size, subsystem.nodes)
 end
 
-Subsystem(arguments...; options...) = throw_no_constructor("Subsystem", arguments,
+Subsystem(arguments...; options...) = throw_no_method("Subsystem", arguments,
     "Subsystem(network, state, nodes; connections, cut) with a network's Fingerprint, or Subsystem(subsystem, cut)")
 
 # The state of each node, for C.

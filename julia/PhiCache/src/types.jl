@@ -76,7 +76,8 @@ end
 # The content of a field without a value, such as that of a new Tridiagonal. No type has this name.
 const NO_VALUE = "undef"
 
-add_primitive!(key, value::Ptr) = refuse(typeof(value), "is an address, which does not identify the data at it")
+const Address = Union{Ptr,Cstring,Cwstring}
+add_primitive!(key, value::Address) = refuse(typeof(value), "is an address, which does not identify the data at it")
 add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 
 @noinline refuse(T, why) = throw(ArgumentError(
@@ -85,6 +86,14 @@ add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 
 # Whether a user may define methods for the type.
 is_own_type(T) = !(T <: Function) && !(Base.moduleroot(parentmodule(T)) in (Core, Base))
+
+# The contents of a number, text, set or dictionary in an exact key: what `shown!` adds, which is its value or its items.
+# An immutable struct of another package may hold more than that (a modulus, a language, a default), so its fields are
+# added.
+@inline exact_contents(shown!, value) = may_hold_more(value) ? add_fields! : shown!
+may_hold_more(value) = is_own_type(typeof(value)) && isstructtype(typeof(value)) && !ismutable(value)
+# Common types of Julia, for which the compiler answers.
+may_hold_more(::Union{Base.BitInteger,BigInt,SubString,Set,BitSet,Dict,IdDict}) = false
 
 # Text and numbers.
 add!(key::KeyBuilder, value::Symbol) = add_typed!(add_symbol!, key, value)
@@ -115,12 +124,15 @@ end
 add_digits!(key, value::BigFloat) = add!(key, (precision(value), string(value)))
 
 # Arrays. Plain keys have the elements, as in C++; exact keys also the type and, unless it is a vector, the size. These
-# types consist only of their elements; an array of any other type is encoded like a struct.
+# types consist only of their elements; an array of any other type is encoded like a struct, and so is one with indices
+# that do not begin at 1, which equals no array with others.
 const Elementwise = Union{Array,BitArray,SubArray,Base.ReshapedArray,Base.ReinterpretArray,PermutedDimsArray}
 
-add!(key::KeyBuilder, value::Elementwise) = is_exact(key) ? add_typed!(add_array!, key, value) : add_plain!(key, value)
+add!(key::KeyBuilder, value::Elementwise) =
+    Base.has_offset_axes(value) ? add_typed!(add_fields!, key, value) :
+    is_exact(key) ? add_typed!(add_array!, key, value) : add_plain!(key, value)
 add!(key::KeyBuilder, value::AbstractArray) =
-    is_exact(key) ? add_typed!(add_fields!, key, value) : add_plain!(key, value)
+    is_exact(key) || Base.has_offset_axes(value) ? add_typed!(add_fields!, key, value) : add_plain!(key, value)
 
 add_plain!(key, value::AbstractVector{Float64}) = add!(key, convert(Vector{Float64}, value))
 add_plain!(key, value::AbstractVector) = tuple!(() -> add_each!(key, value), key)
@@ -133,11 +145,13 @@ add_elements!(key, value::AbstractVector{Float64}) = add!(key, convert(Vector{Fl
 add_elements!(key, value::AbstractVector{T}) where {T} =
     tuple!(() -> foreach(item -> add_element!(key, item, T), value), key)
 
-# Sets and dictionaries: those of Base have no order; all others are encoded in the order of iteration.
-add!(key::KeyBuilder, value::AbstractSet) = is_exact(key) ? add_typed!(add_in_order!, key, value) : add_set!(key, value)
+# Sets and dictionaries: those of Base have no order; others are encoded in the order of iteration.
+add!(key::KeyBuilder, value::AbstractSet) =
+    is_exact(key) ? add_typed!(exact_contents(add_in_order!, value), key, value) : add_set!(key, value)
 add!(key::KeyBuilder, value::Union{Set,BitSet}) =
     is_exact(key) ? add_typed!(add_set!, key, value) : add_set!(key, value)
-add!(key::KeyBuilder, value::AbstractDict) = add_typed!(add_in_order!, key, value)
+add!(key::KeyBuilder, value::AbstractDict) =
+    add_typed!(is_exact(key) ? exact_contents(add_in_order!, value) : add_in_order!, key, value)
 add!(key::KeyBuilder, value::Dict) = add_typed!(add_set!, key, value)
 
 add_set!(key, value) = add_items!(set!, key, value)
@@ -164,75 +178,69 @@ end
 # The names of types, computed once. Within a process no two types have the same name: a second type with the same text
 # (for example because its module was replaced) gets a number. The table is replaced, never changed, so reading it takes
 # no lock.
-const TYPE_NAMES = Ref(IdDict{Any,String}())
+struct TypeName
+    text::String
+    # Whether the type is, or has in it, an anonymous or inner function, which has no name that another process could
+    # know.
+    is_nameless::Bool
+end
+const TYPE_NAMES = Ref(IdDict{Any,TypeName}())
 const NAMED_TYPES = Dict{String,Any}()
 const TYPE_NAMES_LOCK = ReentrantLock()
 
-type_name(@nospecialize(T)) = (name = get(TYPE_NAMES[], T, nothing); name === nothing ? new_name(T) : name::String)
+find_name(@nospecialize(T)) = (name = get(TYPE_NAMES[], T, nothing); name === nothing ? new_name(T) : name::TypeName)
+type_name(@nospecialize(T)) = find_name(T).text
 
-# A number of this process. A saved file takes keys to other processes, which give the numbers of anonymous functions to
-# other functions, so the names of these have this number too.
+# A number of this process, for names that mean something else in another one: those of anonymous functions, of second
+# types, and of definitions (`memo.jl`). A saved file takes keys to other processes, which must not find them there.
 const PROCESS_NUMBER = Ref("")
 number_process() = PROCESS_NUMBER[] = string(open(file -> read(file, UInt64), "/dev/urandom"), base=16)
+
+of_this_process(name) = string(name, "@", PROCESS_NUMBER[])
 
 # Whether a name contains that of an anonymous or inner function, which ends with a number. (Numbers of modules do not
 # matter.)
 is_numbered(name) = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", name)
 
+# After the name of a type comes a hash of the fields of the structs in it. It is short, because a hit copies it.
 @noinline new_name(@nospecialize(T)) = lock(TYPE_NAMES_LOCK) do
-    spelled = name = replace(spell(T), '\0' => "\\0")
-    is_numbered(name) && (spelled = name = string(name, "@", PROCESS_NUMBER[]))
+    spelled = replace(spell(T), '\0' => "\\0")
+    fields = join(map(with_fields, own_types!(Any[], T)), ' ')
+    is_nameless = is_numbered(string(spelled, ' ', fields))
+    isempty(fields) || (spelled = string(spelled, '~', string(fnv1a(fields), base=62)))
+    name = is_nameless ? of_this_process(spelled) : spelled
     number = 1
     while get(NAMED_TYPES, name, T) !== T
         number += 1
-        name = string(spelled, "#", number)
+        name = of_this_process(string(spelled, '#', number))
     end
     NAMED_TYPES[name] = T
     names = copy(TYPE_NAMES[])
-    names[T] = name
+    names[T] = TypeName(name, is_nameless)
     TYPE_NAMES[] = names
-    return name
+    return names[T]
 end
+
+# A hash that stays the same.
+fnv1a(text) = foldl((hash, byte) -> (hash ⊻ byte) * 0x00000100000001b3, codeunits(text); init=0xcbf29ce484222325)
 
 # The name of a type in this key.
 function name_in(key, @nospecialize(T))
-    key.shared || return type_name(T)
-    names = portable_names(T)
-    isempty(names.name) && throw(ArgumentError(
+    name = find_name(T)
+    key.shared && name.is_nameless && throw(ArgumentError(
         "an anonymous function, or one that is defined inside another function, cannot be part of a key in a cache " *
         "that processes share; define a function with a name at the top level of a module"))
-    return key.with_fields ? names.with_fields : names.name
+    return name.text
 end
 
-# The names of types in keys that other processes read. Replaced, never changed.
-const PortableNames = NamedTuple{(:name, :with_fields),Tuple{String,String}}
-const PORTABLE_NAMES = Ref(IdDict{Any,PortableNames}())
-
-function portable_names(@nospecialize(T))
-    names = get(PORTABLE_NAMES[], T, nothing)
-    return names === nothing ? new_portable_names(T) : names::PortableNames
-end
-
-# Empty if the name is that of an anonymous or inner function, which has no name that another process could know.
-@noinline function new_portable_names(@nospecialize(T))
-    name = is_numbered(spell(T)) ? "" : type_name(T)
-    names = (name=name, with_fields=join([name; map(with_fields, own_types!(Any[], T))], ' '))
-    lock(TYPE_NAMES_LOCK) do
-        known = copy(PORTABLE_NAMES[])
-        known[T] = names
-        PORTABLE_NAMES[] = known
-    end
-    return names
-end
-
-# The enums and structs that values of this type consist of, without Julia's own. The next run may have other fields
-# under their names.
+# The enums and structs that values of this type consist of, without Julia's own and its times, which C++ has too. The
+# next run may have other fields under their names.
 function own_types!(found, @nospecialize(T))
     T isa UnionAll && return own_types!(found, T.body)
     T isa Union && return (foreach(part -> own_types!(found, part), Base.uniontypes(T)); found)
     (T isa DataType && !(T in found)) || return found
     foreach(parameter -> own_types!(found, parameter), T.parameters)
-    is_own = !(Base.moduleroot(parentmodule(T)) in (Core, Base)) && !(T <: Function)
+    is_own = !(nameof(Base.moduleroot(parentmodule(T))) in (:Core, :Base, :Dates)) && !(T <: Function)
     if is_own && (T <: Enum ? isconcretetype(T) : isstructtype(T))
         push!(found, T)
         T <: Enum || foreach(field -> own_types!(found, field), fieldtypes(T))
@@ -249,7 +257,7 @@ function spell(@nospecialize(T))
     T isa Union && return string("Union{", join(map(spell, Base.uniontypes(T)), ","), "}")
     T isa UnionAll && return string(spell(T.body), " where ", spell(T.var.lb), "<:", T.var.name, "<:", spell(T.var.ub))
     T isa TypeVar && return string(T.name)
-    T isa DataType || return T isa Type ? string(T) : string(spell(typeof(T)), "(", repr(T), ")")
+    T isa DataType || return T isa Type ? string(T) : string(spell(typeof(T)), "(", spell_contents(T), ")")
     within = parentmodule(T)
     path = within in (Core, Base) ? "" : string(join(fullname(within), '.'), '.')
     isempty(T.parameters) && !(T <: Tuple) && return string(path, nameof(T))
@@ -257,3 +265,10 @@ function spell(@nospecialize(T))
 end
 
 spell_parameter(@nospecialize(x)) = x isa Union{Int64,Bool,Symbol} ? repr(x) : spell(x)
+
+# A value that is a parameter of a type. The `show` of another package may print the same for two values.
+function spell_contents(@nospecialize(x))
+    T = typeof(x)
+    isstructtype(T) && return join((spell_parameter(getfield(x, field)) for field in 1:fieldcount(T)), ",")
+    return is_own_type(T) ? bytes2hex(collect(reinterpret(UInt8, [x]))) : repr(x)
+end

@@ -6,7 +6,8 @@
 # | `Array{T,N}`, N not 1            | the elements, column by column, then the N sizes as UInt64               |
 # | `String`                         | its UTF-8 bytes                                                          |
 # | a bits type                      | its bytes, as in C                                                       |
-# | `Any`                            | Julia's serialization: any value, but for this Julia and for Julia only  |
+# | `Any`                            | Julia's serialization: any value, but for this Julia and for Julia only; |
+# |                                  | see `serialized.jl`                                                      |
 
 # C's `phicache_value`: bytes that are pinned until they are released.
 struct CValue
@@ -29,7 +30,7 @@ check_storable(T) = is_storable(T) || throw(ArgumentError(
 # For values that other processes read.
 refuse_addresses(kind, T) = has_address(T) && throw(ArgumentError(
     "a $kind cannot hold values of type $T, because they contain addresses, which mean nothing to another process"))
-has_address(T) = T <: Union{Ptr,Cstring,Cwstring} || (T <: Array ? has_address(eltype(T)) :
+has_address(T) = T <: Address || (T <: Array ? has_address(eltype(T)) :
                                                       isbitstype(T) && any(has_address, fieldtypes(T)))
 
 # An object that has the bytes of a value, for an argument of type CBytes.
@@ -41,16 +42,6 @@ function encode(::Type{Array{T,N}}, value) where {T,N}
     array = converted(Array{T,N}, value)
     bytes = IOBuffer(sizehint=sizeof(array) + 8N)
     write(bytes, array, map(htol ∘ UInt64, size(array))...)
-    return take!(bytes)
-end
-
-function encode(::Type{Any}, value)
-    # What is read back is a function of another type each time, which running code cannot call yet.
-    value isa Function && startswith(String(nameof(value)), "#") && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
-        "the value is a closure or an anonymous function, which cannot be read back; return a named function, or a " *
-        "struct that can be called"))
-    bytes = IOBuffer()
-    Serialization.serialize(bytes, value)
     return take!(bytes)
 end
 
@@ -70,18 +61,6 @@ end
 function decode(::Type{T}, bytes::CBytes) where {T}
     fits(T, bytes) || wrong_length(T, bytes)
     return unsafe_load(Ptr{T}(bytes.data))
-end
-
-function decode(::Type{Any}, bytes::CBytes)
-    try
-        return Serialization.deserialize(IOBuffer(unsafe_wrap(Array, bytes.data, bytes.len)))
-    catch error
-        error isa InterruptException && rethrow()
-        throw(PhiCacheError(ERROR_DAMAGED,
-            "a value of $(bytes.len) bytes is no serialized Julia value that can be read here ($(sprint(showerror, error))); " *
-            "it was stored by a cache of another type, or its types are not defined here: define them first, or read it " *
-            "as the type that was stored"))
-    end
 end
 
 # The elements of an array are followed by its sizes; a vector needs none.

@@ -1,5 +1,11 @@
 # Disk caches, in a new directory.
 
+import Dates
+
+struct DiskPoint
+    x::Int
+end
+
 small_identity() = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "disk test")
 
 function test_disk(directory)
@@ -99,6 +105,55 @@ function test_disk(directory)
         @test endswith(run_with(before), "000") && endswith(run_with(before), "227")
         output = run_with(after)
         @test endswith(output, "001") && occursin("\"green\"", output)  # only the tree is the same
+    end
+
+    @testset "a value with a struct or an enum that has changed is an error" begin
+        values = ("One(1, 2)", "Any[3, One(1, 2)]", "[One(1, 2)]", "Dict(:one => One(1, 2))", "Holds(One(1, 2))",
+                  "(Color(1), 2)", "Color(1)")
+        script(definitions) = """
+            using PhiCache; $definitions
+            struct Holds; held::Any; end
+            cache = DiskCache("definitions"; directory="$directory")
+            print(get!(() -> "same", cache, "other"))
+            for (key, value) in pairs(($(join(values, ", ")),))
+                try
+                    print(string(get!(() -> value, cache, key)) == string(value))
+                catch error
+                    print(occursin(r"definition has changed|types .* have changed", error.message) ? 'x' : error)
+                end
+            end"""
+        run_with(definitions) = read(julia("-e", script(definitions)), String)
+        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2"
+        @test run_with(before) == run_with(before) == "same" * "true"^length(values)
+        for after in ("struct One; b::Int; a::Int; end; @enum Color red=2 green=1",
+                      "struct One; a::Int; b::Float64; end; One(a::Int, b::Int) = One(a, Float64(b)); @enum Color green=1")
+            @test run_with(after) == "same" * 'x'^length(values)
+        end
+    end
+
+    @testset "a key has the same bytes as everywhere" begin
+        cache = open_cache(Int, "keys")
+        arguments = (DiskPoint(1), Dates.Second(1), [1.0 + 2.5im], :symbol)
+        cache[arguments] = 1
+        @test collect(keys(cache)) == [encode_key(arguments...)]
+        cache[arguments[2:3]] = 2
+        @test cache[encode_key(arguments[2:3]...)] == 2
+        close(cache)
+    end
+
+    @testset "values that are parameters of types differ also if they print the same" begin
+        script(values) = """
+            using PhiCache
+            struct Quiet; number::Int; end
+            Base.show(io::IO, ::Quiet) = print(io, "quiet")
+            number_of(::Val{V}) where {V} = V isa Tuple ? first(V).number : V.number
+            memo = Memo(number_of; cache=DiskCache{Int}("parameters"; directory="$directory"), prefix="number@1")
+            print([memo(Val(value)) for value in $values], info(memo).hits)
+            struct Unit{U}; size::Float64; end
+            print(PhiCache.layout(Unit{Quiet(1)}) == PhiCache.layout(Unit{Quiet(2)}))"""
+        run_with(values) = read(julia("-e", script(values)), String)
+        @test run_with("(Quiet(1), Quiet(2), (Quiet(3),))") == "[1, 2, 3]0false"
+        @test run_with("((Quiet(4),), (Quiet(3),), Quiet(2), Quiet(1))") == "[4, 3, 2, 1]3false"
     end
 
     @testset "closures with other captured values are other functions" begin

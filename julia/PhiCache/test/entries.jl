@@ -25,6 +25,17 @@ end
     @test purviews[only(collect(keys(purviews)))] == only(collect(values(purviews))) == [NodeSet(1), NodeSet(1, 2)]
 end
 
+@testset "a pair is in a cache, and nothing else" begin
+    cache = DictCache{Float64}()
+    cache["a"], cache[1, 2] = 1.0, 2.0
+    for pairs in (cache, pairs(cache))
+        @test ("a" => 1) in pairs && ((1, 2) => 2.0) in pairs && first(collect(cache)) in pairs
+        @test !(("a" => 2.0) in pairs) && !(("b" => 1.0) in pairs)
+        @test occursin("keys(cache)", message_of(() -> "a" in pairs))
+    end
+    @test info(cache) == (hits=0, misses=0, size=2)
+end
+
 @testset "entries tell their size" begin
     cache = DictCache{Vector{Float64}}()
     cache["small"] = zeros(1)

@@ -247,6 +247,41 @@ end
     @test startswith(deep, "a tuple is nested too deep") && occursin("at most 64 deep", deep)
 end
 
+@testset "a long tuple is compiled in little time" begin
+    numbers = Tuple(1:1000)
+    others = ntuple(index -> isodd(index) ? Float32(index) : string(index), 200)
+    @test (@elapsed encode_key(numbers)) < 20 && (@elapsed encode_key(others)) < 20
+    @test encode_key(numbers) == encode_key([numbers...]) && encode_key(others) == encode_key(Any[others...])
+    key_of(value) = Vector{UInt8}(PhiCache.add!(PhiCache.borrow_builder(true, PhiCache.EXACT), value))
+    for length in (PhiCache.LONG_TUPLE - 1, PhiCache.LONG_TUPLE)
+        @test key_of(numbers[1:length]) == encode_typed_key(numbers[1:length])
+        @test key_of(others[1:length]) != key_of(others[[2; 2:length]])
+    end
+end
+
+# Its indices begin after `offset`.
+struct Shifted{T} <: AbstractVector{T}
+    items::Vector{T}
+    offset::Int
+end
+Base.size(vector::Shifted) = size(vector.items)
+Base.axes(vector::Shifted) = (Base.IdentityUnitRange((1:length(vector.items)) .+ vector.offset),)
+Base.getindex(vector::Shifted, index::Int) = vector.items[index-vector.offset]
+
+@testset "arrays with other indices are other keys" begin
+    for items in ([1, 2], [1.0, 2.0])
+        vectors = (items, Shifted(items, 3), Shifted(items, 4))
+        thrice = repeat(items, 3)
+        parts = (view(thrice, 1:2), (view(thrice, Base.IdentityUnitRange(at:at+1)) for at in (3, 5))...)
+        for arrays in (vectors, parts), encode in (encode_key, encode_typed_key)
+            @test allunique(map(encode, arrays)) && encode(deepcopy(arrays[3])) == encode(arrays[3])
+        end
+        first_index = Memo(firstindex)
+        @test first_index.(parts) == (1, 3, 5) && first_index.(vectors) == (1, 4, 5)
+        @test encode_key(Shifted(items, 0)) == encode_key(items)
+    end
+end
+
 @testset "a builder is reused" begin
     builder = KeyBuilder()
     for n in 1:3

@@ -176,6 +176,62 @@ end
     @test count(Set([-0.0])) == count(Set([-0.0])) == 1 && info(count).hits == 1
 end
 
+# Types that hold more than their items, their text or their value.
+struct WithDefault{K,V} <: AbstractDict{K,V}
+    items::Dict{K,V}
+    default::V
+end
+Base.iterate(dictionary::WithDefault, state...) = iterate(dictionary.items, state...)
+Base.length(dictionary::WithDefault) = length(dictionary.items)
+
+struct Within{T} <: AbstractSet{T}
+    items::Set{T}
+    universe::Int
+end
+Base.iterate(set::Within, state...) = iterate(set.items, state...)
+Base.length(set::Within) = length(set.items)
+
+struct Modular <: Integer
+    value::Int
+    modulus::Int
+end
+Base.Int64(number::Modular) = number.value
+Base.:<=(bound::Int, number::Modular) = bound <= number.value
+Base.:<=(number::Modular, bound::Int) = number.value <= bound
+
+struct Tagged <: AbstractString
+    text::String
+    language::Symbol
+end
+Base.ncodeunits(text::Tagged) = ncodeunits(text.text)
+Base.codeunit(::Tagged) = UInt8
+Base.codeunit(text::Tagged, index::Integer) = codeunit(text.text, index)
+Base.isvalid(text::Tagged, index::Integer) = isvalid(text.text, index)
+Base.iterate(text::Tagged, index::Integer=1) = iterate(text.text, index)
+
+# A mutable one has its items in the key.
+mutable struct Ordered{K,V} <: AbstractDict{K,V}
+    items::Vector{Pair{K,V}}
+end
+Base.iterate(dictionary::Ordered, state...) = iterate(dictionary.items, state...)
+Base.length(dictionary::Ordered) = length(dictionary.items)
+
+@testset "all that an argument holds is in the key" begin
+    second = Memo(value -> getfield(value, 2))
+    on_a_cache = CachedMethod((object, value) -> getfield(value, 2))
+    cache = DictCache{Any}()
+    for make in (last -> WithDefault(Dict(1 => 2), last), last -> Within(Set([1]), last), last -> Modular(2, last)),
+        last in (5, 7)
+        @test second(make(last)) == on_a_cache(cache, nothing, make(last)) == last
+    end
+    @test [second(Tagged("gift", language)) for language in (:en, :de)] == [:en, :de]
+    @test second(Modular(2, 5)) == 5 && info(second) == (hits=1, misses=8, size=8)
+    first_item = Memo(dictionary -> last(first(dictionary)))
+    @test first_item(Ordered([1 => 2, 3 => 4])) == 2 && first_item(Ordered([3 => 4, 1 => 2])) == 4
+    @test first_item(Ordered([1 => 2, 3 => 4])) == 2 && info(first_item).hits == 1
+    @test_throws ArgumentError second(Base.unsafe_convert(Cstring, "an address"))
+end
+
 @testset "a stack overflow is a StackOverflowError, and the memo still works" begin
     memo = Memo(n -> n == 0 ? 0 : memo(n - 1) + 1, returns=Int)
     method = CachedMethod((object, n) -> n == 0 ? 0 : by_method(n - 1) + 1)
@@ -208,6 +264,11 @@ end
     @test_throws ArgumentError add!(shared, x -> x + 1)
 end
 
+struct Adding
+    numbers::Vector{Float64}
+end
+(adding::Adding)(x) = adding.numbers[1] + x
+
 @testset "closures with other captured values are other functions" begin
     cache = DictCache{Any}()
     # A memo must be garbage before another one gets its prefix.
@@ -220,8 +281,29 @@ end
     @test applied(sin, 1.0) == sin(1.0) && applied(cos, 1.0) == cos(1.0)
     @test applied(x -> x + 1, 1.0) == 2.0 && applied(x -> x + 2, 1.0) == 3.0
     @test converted_to(Int, 1) === 1 && converted_to(Float64, 1) === 1.0
-    # What may change is not part of the key.
-    count = Ref(0)
+    # An object that may change is the same or another, whatever is in it.
+    count, counts = Ref(0), [0]
     @noinline counted(calls, counts) = Memo(x -> (counts[1] += 1; calls[] += 1); cache=cache, prefix="counted")(1)
-    @test counted(count, [0]) == 1 && counted(count, [7]) == 1 && count[] == 1
+    @test counted(count, counts) == counted(count, counts) == 1 && count[] == counts[1] == 1
+    @test counted(count, [1]) == 2
+    @noinline plus(a) = Memo(x -> x + a[1]; cache=cache, prefix="plus")(1.0)
+    @noinline function local_plus(a)
+        @phicache cache=cache prefix="local" f(x) = x + a[1]
+        return f(1.0)
+    end
+    @noinline added(a) = Memo(Adding(a); cache=cache, prefix="added")(1.0)
+    @noinline plus_second(number) = (pair = (sin, number); Memo(x -> x + pair[2]; cache=cache, prefix="second")(1.0))
+    @noinline plus_again(a) = (a = a .+ 0; Memo(x -> x + a[1]; cache=cache, prefix="again")(1.0))
+    for number in 1.0:5.0, f in (plus, local_plus, added, plus_again)
+        @test f([number]) == 1 + number
+    end
+    @test map(plus_second, (1.0, 2.0)) == (2.0, 3.0)
+    # A local function that calls itself finds its values again.
+    function fibonacci(n)
+        @phicache cache=cache prefix="fibonacci" f(n)::Any = n < 2 ? n : f(n - 1) + f(n - 2)
+        return f(n)
+    end
+    @test fibonacci(20) == 6765
+    before = info(cache).misses
+    @test fibonacci(20) == 6765 && info(cache).misses == before
 end

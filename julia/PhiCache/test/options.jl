@@ -74,6 +74,51 @@ end
     end
 end
 
+@testset "a call that does not exist is answered in one line with those that do" begin
+    cache, system = DictCache{Float64}(), Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "calls"), [0, 0], 1:2)
+    memo, method = Memo(abs; cache=cache, prefix="calls"), CachedMethod(abs)
+    for (call, expected) in (
+        (() -> stats(memo), "there is no stats(::Memo); expected stats(cache)"),
+        (() -> info(method), "a cached method is a function, and its values are in the cache of each object"),
+        (() -> empty!(method), "a cached method is a function"),
+        (() -> delete!(memo, 3), "there is no delete!(::Memo, ::Int64); expected a call f(arguments...), info(f) for"),
+        (() -> memo[3], "a memo is a function"), (() -> memo[3] = 1, "a memo is a function"),
+        (() -> length(memo), "info(f) for its counts"), (() -> get!(() -> 1.0, memo, 3), "a memo is a function"),
+        (() -> entries(memo), "expected entries(cache)"), (() -> original(sin), "expected original(memo)"),
+        (() -> set!(cache, "key"), "expected set!(cache, key, value; cost=0)"),
+        (() -> set_many!(cache, ["a"], [1.0]), "such as a dictionary or zip(keys, values)"),
+        (() -> set_many!(cache, ["a", "b"]), "set_many! got \"a\", of type String, among its pairs; expected key => value"),
+        (() -> get_many(cache, "key"), "get_many got the text \"key\"; expected a list of keys"),
+        (() -> withvalue(cache, "key"), "expected withvalue(f, cache, key) or"),
+        (() -> memoize!(identity, memo, 1, 2), "expected memoize!(fill!, cache, key, sizes...)"),
+        (() -> save_cache(cache, "file"), "expected save_cache(cache, file, context)"),
+        (() -> load_cache!("file", cache, "context"), "expected load_cache!(cache, file, context)"),
+        (() -> redis_ping(cache), "there is no redis_ping(::DictCache{Float64}); expected redis_ping(config=default"),
+        (() -> redis_ping("redis://localhost"), "with the Config of a cache"),
+        (() -> disk_remove("directory"), "expected disk_remove(fingerprint, config) or"),
+        (() -> nodes(cache), "expected nodes(subsystem)"),
+        (() -> damages(system, :cause, 1, 2), "expected damages(cut, direction, mechanism, purview) or"),
+        (() -> would_store(cache, 1.0), "with a MICECache"), (() -> mask(3), "with a NodeSet"),
+        (() -> memory_full(cache), "expected memory_full(config=default_config())"),
+        (() -> repertoire_key(CAUSE, 1, 2), "where the prefix may be nothing"),
+        (() -> add!(3), "with a KeyBuilder first"), (() -> joined_key(3), "with text and arrays"),
+        (() -> KeyParts(3), "with text and arrays"), (() -> Direction(:cause), "expected CAUSE, EFFECT or BIDIRECTIONAL"),
+        (() -> NodeSet(:a), "the node is :a, of type Symbol; expected an integer, 1 to 64"),
+        (() -> CachedMethod(3), "CachedMethod: 3, of type Int64, cannot be called; expected a function"))
+        message = message_of(call)
+        @test occursin(expected, message) && !occursin('\n', message)
+    end
+    # A memo may compute.
+    @test get!(Memo(() -> 2.0), cache, "key") == get(Memo(() -> 2.0), cache, "other") == 2.0
+    @test set_many!(cache, "a" => 1.0) == set_many!(cache, zip(["a"], [1.0])) == [PhiCache.OK]
+    # All functions that the package exports have an answer, but those that take anything.
+    for name in names(PhiCache)
+        f = getfield(PhiCache, name)
+        f isa Function && parentmodule(f) == PhiCache && !startswith(String(name), '@') || continue
+        @test name in keys(PhiCache.CALLS) || name in (:encode_key, :encode_typed_key)
+    end
+end
+
 struct Address
     at::Ptr{Int}
 end

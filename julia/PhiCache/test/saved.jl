@@ -62,18 +62,62 @@ mktempdir() do directory
         close(saved)
     end
 
-    @testset "another process does not find values under anonymous functions of its own" begin
-        program = joinpath(directory, "anonymous.jl")
-        run_with(f, change) = (write(program, """
+    # The output of a program that loads what the program before it has saved, if anything, and saves its own cache.
+    function run_after(saved, program)
+        script = joinpath(directory, "program.jl")
+        write(script, """
             using PhiCache
             cache = DictCache{Float64}()
-            isfile($(repr(file * "2"))) && load_cache!(cache, $(repr(file * "2")), "integrals")
-            print(get!(() -> 1.0, cache, ("named", sqrt)), " ", get!(() -> $change, cache, ("f", $f)))
-            save_cache(cache, $(repr(file * "2")), "integrals")
-            """); read(julia(program), String))
+            isfile($(repr(saved))) && load_cache!(cache, $(repr(saved)), "version 1")
+            $program
+            save_cache(cache, $(repr(saved)), "version 1")
+            """)
+        return read(julia(script), String)
+    end
+
+    @testset "another process does not find values under anonymous functions of its own" begin
+        run_with(f, change) = run_after(file * "2", """
+            print(get!(() -> 1.0, cache, ("named", sqrt)), " ", get!(() -> $change, cache, ("f", $f)))""")
         @test run_with("x -> 2x", 2.0) == "1.0 2.0"
         # Julia gives this function the name that the other one had.
         @test run_with("x -> x + 7", 7.0) == "1.0 7.0"
+    end
+
+    @testset "another process does not find the values of a function that has changed" begin
+        run_with(change) = run_after(file * "3", """
+            compute(x) = $change
+            memo = Memo(compute; cache=cache, prefix="compute")
+            print(memo(1.0), " ", info(memo).hits)""")
+        @test run_with("2x") == "2.0 0"
+        # Its definition has the world age that the other one had.
+        @test run_with("x + 7") == "8.0 0"
+    end
+
+    @testset "another process does not find values under types of a replaced module" begin
+        run_with(x) = run_after(file * "4", """
+            new_kind() = Core.eval(Module(:Replaced), :(struct Kind end; Kind))
+            get!(() -> 1.0, cache, ("of", new_kind()))
+            print(get!(() -> $x, cache, ("of", new_kind())))""")
+        @test run_with(2.0) == "2.0"
+        @test run_with(3.0) == "3.0"
+    end
+
+    @testset "structs and enums that have changed are other keys" begin
+        run_with(definitions) = run_after(file * "5", """
+            $definitions
+            struct Two; one::One; end
+            struct Tree; below::Vector{Tree}; end
+            @phicache cache=cache prefix="memo" memo(x)::Float64 = 1.0
+            method = CachedMethod((object, x) -> 1.0; prefix="method")
+            request(key) = (get!(() -> 1.0, cache, ("key", key)); memo(key); method(cache, nothing, key))
+            one = One(1, 2)
+            foreach(request, (one, Two(one), (1, one), Tree([])))
+            memo(Color(1)), method(cache, nothing, [Color(1)])
+            print(info(cache).hits)""")
+        @test run_with("struct One; a::Int; b::Int; end; @enum Color red=1 green=2") == "0"
+        @test run_with("struct One; a::Int; b::Int; end; @enum Color red=1 green=2") == "14"
+        # Only the tree is the same.
+        @test run_with("struct One; b::Int; a::Int; end; @enum Color red=2 green=1") == "3"
     end
 
     @testset "MICE belong to their subsystem" begin

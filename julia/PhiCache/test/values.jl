@@ -29,9 +29,27 @@ end
         @test round_trip(typeof(value), value) == value
     end
     for value in (nothing, missing, 1.5, "text", :symbol, [1 2; 3 4], Dict("a" => [1, 2]), Any[1, "b"], NodeSet(1, 2),
-                  sum, big(2)^100, Mice(CAUSE, 1, 2, 0.5, [1.0]))
+                  sum, big(2)^100, Mice(CAUSE, 1, 2, 0.5, [1.0]), Point(1, 2), Any[Point(1, 2), 3], [Point(1, 2)],
+                  Dict(:p => Point(1, 2)), (Point(1, 2), CAUSE), view(Any[Point(1, 2), 3], 1:1), Point, Set([Point(1, 2)]))
         @test isequal(round_trip(Any, value), value)
     end
+end
+
+mutable struct Linked
+    next::Any
+end
+
+@testset "structs that refer to themselves or have fields without values come back" begin
+    linked = Linked(nothing)
+    linked.next = [linked, Point(1, 2)]
+    found = round_trip(Any, linked)
+    @test found.next[1] === found && found.next[2] == Point(1, 2)
+    partial = Vector{Any}(undef, 2)
+    partial[2] = Point(1, 2)
+    found = round_trip(Any, partial)
+    @test !isassigned(found, 1) && found[2] == Point(1, 2)
+    @test round_trip(Any, DictCache()) isa DictCache
+    @test round_trip(Any, Any[ReentrantLock(), 1])[2] == 1
 end
 
 @testset "arrays keep their shape" begin

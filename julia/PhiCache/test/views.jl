@@ -41,20 +41,23 @@ end
     end
 end
 
-@testset "a view is read-only, and empty after its block" begin
+@testset "a view is read-only, and cannot be used after its block" begin
     cache = DictCache{Vector{Float64}}()
     cache["key"] = [1.0, 2.0]
     escaped = withvalue(cache, "key") do view
         @test_throws ArgumentError view[1] = 5.0
+        @test string(view) == "[1.0, 2.0]" && occursin("2-element ValueView", repr("text/plain", view))
         @test_throws BoundsError view[3]
         error = try view[3] catch exception; sprint(showerror, exception) end
         @test occursin("2-element ValueView{Float64,1} at index [3]", error)
         view
     end
-    @test isempty(escaped)
-    @test_throws BoundsError escaped[1]
+    for use in (sum, length, collect, copy, isempty, view -> view[1], view -> [2x for x in view], view -> view .+ 1)
+        @test_throws BoundsError use(escaped)
+    end
+    @test occursin("its block has ended", repr(escaped)) && repr("text/plain", escaped) == repr(escaped)
     error = try escaped[1] catch exception; sprint(showerror, exception) end
-    @test occursin("its block has ended, so it is empty now; copy a view inside its block", error)
+    @test occursin("its block has ended; copy a view inside its block", error)
     @test cache["key"] == [1.0, 2.0]
 end
 

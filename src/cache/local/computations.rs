@@ -21,7 +21,7 @@ impl<P: Policy> LocalCache<P> {
         check_len(key.key).ok()?;
         let thread = epoch::current()?;
         let counted = self.counters.alone(thread)?;
-        let free = self.flights.free(key.key, key.hash())?;
+        let free = self.flights.free(key.key, key.hash(), thread)?;
         {
             fast_guard!(guard as thread, else None);
             if self.find(guard, key).is_some() {
@@ -125,7 +125,7 @@ impl<P: Policy> LocalCache<P> {
             return Ok(self.complete_otherwise(flight, joined, entry, inserted, refusal));
         }
         self.counters.count_by(thread, Event::Store);
-        self.flights.complete(flight, joined, || Computed { entry: entry.clone(), inserted: Some(inserted) });
+        self.flights.complete(flight, joined, thread, || Computed { entry: entry.clone(), inserted: Some(inserted) });
         Ok(Value { entry, origin: Origin::Computed })
     }
 
@@ -155,7 +155,7 @@ impl<P: Policy> LocalCache<P> {
                 (Some(inserted), self.origin(inserted))
             }
         };
-        self.flights.complete(flight, joined, || Computed { entry: entry.clone(), inserted });
+        self.flights.complete(flight, joined, epoch::current(), || Computed { entry: entry.clone(), inserted });
         Value { entry, origin }
     }
 

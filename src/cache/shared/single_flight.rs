@@ -43,7 +43,7 @@ impl<B: Backing> SharedCache<B> {
                 Ok(Some(Begin::Lease(flight)))
             }
             Ok(Decision::Take(value)) => {
-                self.near().flights().complete(&flight, None, || Computed {
+                self.near().flights().complete(&flight, None, epoch::current(), || Computed {
                     entry: value.entry.clone(),
                     inserted: Some(Inserted::Kept),
                 });
@@ -178,7 +178,9 @@ impl<B: Backing> SharedCache<B> {
             self.backing.release(flight.key(), number, claim);
         }
         let inserted = stored.is_ok().then_some(Inserted::New);
-        self.near().flights().complete(flight, joined, || Computed { entry: entry.clone(), inserted });
+        self.near()
+            .flights()
+            .complete(flight, joined, epoch::current(), || Computed { entry: entry.clone(), inserted });
         let origin = stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed);
         Ok(Value { entry, origin })
     }

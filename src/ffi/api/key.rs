@@ -261,6 +261,7 @@ pub unsafe extern "C" fn phicache_key_add_keyword(key: *mut phicache_key, name: 
 /// @param typed  0: numbers of equal value are equal. Any other number: numbers of different types differ.
 /// @param out    The key, valid until the builder is used again or freed.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn phicache_key_bytes(
     key: *mut phicache_key,
     typed: i32,
@@ -288,6 +289,7 @@ extern "C" fn finish(key: *mut phicache_key, typed: i32, out: *mut phicache_byte
 /// @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
 /// @param out_len    The length of the key, also if it does not fit.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn phicache_key_repertoire(
     prefix: *const c_char,
     direction: i32,
@@ -318,6 +320,7 @@ pub unsafe extern "C" fn phicache_key_repertoire(
 /// @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` plus 9 for each candidate is enough.
 /// @param out_len    The length of the key, also if it does not fit.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn phicache_key_mice(
     prefix: *const c_char,
     direction: i32,
@@ -351,6 +354,7 @@ pub unsafe extern "C" fn phicache_key_mice(
 ///                     values.
 /// @param out          The fingerprint.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn phicache_network_fingerprint(
     tpm: *const f64,
     nodes: usize,

@@ -255,6 +255,7 @@ pub unsafe extern "C" fn phicache_memory_limits(
 /// @param count      The number of indices.
 /// @param out_nodes  The set: bit k is node k.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn phicache_nodes_from_indices(
     indices: *const i32,
     count: usize,

@@ -50,6 +50,9 @@ use crate::iit::Mice;
 /// (`phicache_config_set_redis_cache`), on disk if a directory was set (`phicache_config_set_disk_directory`), else in
 /// this process. Redis and a directory together are an error: choose one, or call the function of one of them.
 ///
+/// `options.max_bytes` means what it means there. So a limit that was meant for the memory of this process bounds a
+/// directory that the configuration names: all files in it beyond that are removed, also those of other programs.
+///
 /// May wait for the file system, if the values are there.
 ///
 /// @param config     [nullable] The configuration; NULL is the process default.

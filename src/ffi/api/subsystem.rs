@@ -39,6 +39,7 @@ use crate::iit::{Cut, Direction, NODES_MAX, NodeSet, Subsystem};
 /// @param to           The part where they end, as a node set. It shares no node with `from`.
 /// @param out_severed  `size` node sets.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn phicache_cut_bipartition(
     size: usize,
     from: u64,
@@ -57,6 +58,7 @@ pub unsafe extern "C" fn phicache_cut_bipartition(
 /// @param layout       `PHICACHE_ROW_MAJOR` or `PHICACHE_COLUMN_MAJOR`.
 /// @param out_severed  `size` node sets.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn phicache_cut_matrix(
     size: usize,
     matrix: *const u8,
@@ -81,6 +83,7 @@ pub unsafe extern "C" fn phicache_cut_matrix(
 /// @param parts        The number of parts, 1 or more.
 /// @param out_severed  `size` node sets.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn phicache_cut_partition(
     size: usize,
     direction: i32,
@@ -203,6 +206,7 @@ pub unsafe extern "C" fn phicache_subsystem_free(subsystem: *mut phicache_subsys
 /// @param subsystem  The subsystem.
 /// @param out        The fingerprint.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn phicache_subsystem_fingerprint(
     subsystem: *mut phicache_subsystem,
     out: *mut phicache_fingerprint,
@@ -308,6 +312,7 @@ pub unsafe extern "C" fn phicache_subsystem_damages(
 /// @param capacity   The size of the buffer in bytes; `PHICACHE_KEY_BUFFER` is enough.
 /// @param out_len    The length of the key, also if it does not fit.
 #[unsafe(no_mangle)]
+#[must_use]
 pub unsafe extern "C" fn phicache_subsystem_key(
     subsystem: *mut phicache_subsystem,
     prefix: *const c_char,

@@ -64,7 +64,7 @@ pub(in crate::ffi) fn cache_of<'c, C: CacheType>(cache: *mut C) -> Result<&'c Ca
 #[inline(always)]
 pub(in crate::ffi) fn named_cache<'c, C: CacheType>(cache: *mut C, name: &'static str) -> Result<&'c Cache> {
     let cache = &get::<CacheHandle, _>(cache, name)?.cache;
-    if C::admits(cache) { Ok(cache) } else { Err(wrong_kind(C::NAME)) }
+    if C::admits(cache) { Ok(cache) } else { Err(wrong_kind_named(name, C::NAME)) }
 }
 
 /// The cache behind a valid handle of its type.
@@ -76,7 +76,13 @@ pub(in crate::ffi) fn try_fast_cache<'c, C: CacheType>(cache: *mut C) -> Option<
 /// The error of a function that was called with another type of cache.
 #[cold]
 pub(in crate::ffi) fn wrong_kind(expected: &str) -> Error {
-    Error::InvalidHandle(format!("cache is not a {expected}: it is a cache of another type").into())
+    wrong_kind_named("cache", expected)
+}
+
+/// The error of a cache of another type, as the argument of this name.
+#[cold]
+fn wrong_kind_named(name: &str, expected: &str) -> Error {
+    Error::InvalidHandle(format!("{name} is not a {expected}: it is a cache of another type").into())
 }
 
 /// Puts a cache behind a new handle.

@@ -420,7 +420,7 @@ pub struct phicache_redis_health {
     /// `sizeof(phicache_redis_health)`, set by the caller.
     pub struct_size: usize,
     /// Operations that failed: no connection, no reply in time, a broken connection, an invalid reply; and values that
-    /// were not fetched because they are longer than `max_bytes`.
+    /// were not fetched because they are longer than 64 KiB and `max_bytes`.
     pub failures: u64,
     /// Operations that the server refused, for example because its memory is full; `last_error` says what to do.
     pub refusals: u64,

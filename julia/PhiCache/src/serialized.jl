@@ -1,0 +1,131 @@
+# Values of caches of `Any`: Julia's serialization, followed by the definitions of the structs and enums in the value.
+# The serialization has only their names and reads fields in their order: after a change of a struct, the value would be
+# wrong. So each type that is read must be among the definitions that were stored.
+
+function encode(::Type{Any}, value)
+    # What is read back is a function of another type each time, which running code cannot call yet.
+    value isa Function && startswith(String(nameof(value)), "#") && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
+        "the value is a closure or an anonymous function, which cannot be read back; return a named function, or a " *
+        "struct that can be called"))
+    bytes = IOBuffer()
+    Serialization.serialize(bytes, value)
+    foreach(definition -> write(bytes, htol(definition.hash)), definitions_in(value))
+    return take!(bytes)
+end
+
+function decode(::Type{Any}, bytes::CBytes)
+    stream = IOBuffer(unsafe_wrap(Array, bytes.data, bytes.len))
+    value = try
+        Serialization.deserialize(stream)
+    catch error
+        error isa InterruptException && rethrow()
+        throw(PhiCacheError(ERROR_DAMAGED,
+            "a value of $(bytes.len) bytes is not a serialized Julia value that can be read here " *
+            "($(sprint(showerror, error))); it was stored by a cache of another type, or its types are not defined " *
+            "here, or have changed: define them first, change the version in the context or the prefix, or read it " *
+            "as the type that was stored"))
+    end
+    definitions = definitions_in(value)
+    isempty(definitions) || check_definitions(definitions, stream)
+    return value
+end
+
+@noinline function check_definitions(definitions, stream)
+    stored = [ltoh(read(stream, UInt64)) for _ in 1:bytesavailable(stream)÷8]
+    for definition in definitions
+        definition.hash in stored || throw(PhiCacheError(ERROR_DAMAGED,
+            "a value has a $(definition.type), whose definition has changed since the value was stored; delete the " *
+            "value, or change the version in the context or the prefix"))
+    end
+end
+
+# A struct or an enum, with a hash of its definition.
+struct Definition
+    type::Any
+    hash::UInt64
+end
+
+# What a type says of its values: the structs and enums in them, and whether these are all.
+struct TypeContent
+    definitions::Vector{Definition}
+    is_all::Bool
+end
+
+# The structs and enums in a value.
+function definitions_in(@nospecialize(value))
+    value isa Plain && return NO_DEFINITIONS
+    content = content_of(typeof(value))
+    content.is_all && return content.definitions
+    search = Search(Definition[], nothing)
+    search!(search, value)
+    return search.found
+end
+
+const NO_DEFINITIONS = Definition[]
+
+# The most frequent types without definitions. The compiler makes their test fast.
+const Plain = Union{Nothing,Bool,Int64,Float64,String,Symbol}
+
+# What is written by its name, or by a method of its own.
+const Named = Union{Type,Module,Core.SimpleVector,Handle,Task,Base.AbstractLock}
+
+mutable struct Search
+    found::Vector{Definition}
+    # The mutable objects that were found.
+    seen::Union{Nothing,IdDict{Any,Nothing}}
+end
+
+function search!(search, @nospecialize(value))
+    content = content_of(typeof(value))
+    isempty(content.definitions) || union!(search.found, content.definitions)
+    content.is_all && return
+    ismutable(value) && was_seen!(search, value) && return
+    if value isa Elements
+        search_elements!(search, value)
+    else
+        for index in 1:nfields(value)
+            isdefined(value, index) || continue
+            field = getfield(value, index)
+            field isa Plain || search!(search, field)
+        end
+    end
+end
+
+function search_elements!(search, value)
+    for index in eachindex(value)
+        isassigned(value, index) || continue
+        element = @inbounds value[index]
+        element isa Plain || search!(search, element)
+    end
+end
+
+function was_seen!(search, value)
+    seen = search.seen
+    seen === nothing && (seen = search.seen = IdDict{Any,Nothing}())
+    haskey(seen, value) && return true
+    seen[value] = nothing
+    return false
+end
+
+const Elements = isdefined(Core, :GenericMemory) ? Union{Array,Core.GenericMemory} : Array
+
+# Computed once for each type. Replaced, never changed.
+const CONTENTS = Ref(IdDict{Any,TypeContent}())
+const CONTENTS_LOCK = ReentrantLock()
+
+function content_of(@nospecialize(T))
+    content = get(CONTENTS[], T, nothing)
+    return content === nothing ? new_content(T) : content::TypeContent
+end
+
+@noinline new_content(@nospecialize(T)) = lock(CONTENTS_LOCK) do
+    content = TypeContent([Definition(own, fnv1a(string(spell(own), ' ', with_fields(own))))
+                           for own in (T <: Named ? [] : own_types!(Any[], T))], T <: Named || has_all(T))
+    known = copy(CONTENTS[])
+    known[T] = content
+    CONTENTS[] = known
+    return content
+end
+
+# Whether all that is in a value follows from its type.
+has_all(@nospecialize(T)) = T === String || isbitstype(T) || (T <: Elements && has_all(eltype(T)))
