@@ -113,6 +113,30 @@ void read_from_value(phicache::value_reader& in, unruly& x) {
 
 }  // namespace iit
 
+/// Has functions with the names of ours, which calls with its types must not find.
+namespace lattice {
+
+struct site {
+    int x, y;
+};
+struct walk {
+    std::vector<int> steps;
+    int length = 0;
+};
+void add_to_value(phicache::value_writer& out, const walk& x) { out.add(x.steps).add(x.length); }
+void read_from_value(phicache::value_reader& in, walk& x) { in.read(x.steps).read(x.length); }
+
+std::vector<std::uint8_t> to_bytes(const site& x) { return std::vector<std::uint8_t>(sizeof x); }
+std::size_t gathered_size(const walk&) { return 1; }
+int gather(const walk&, void*, std::size_t) { return 1; }
+int to_c(const phicache::mice<walk>&, phicache_bytes) { return 1; }
+template <class... A>
+int invoke(A&...) {
+    return 1;
+}
+
+}  // namespace lattice
+
 namespace {
 
 iit::irreducible sample() {
@@ -506,6 +530,27 @@ void a_contiguous_container_that_is_not_std_vector_is_read_back() {
     check_own_container<path>();
 }
 
+void functions_of_the_program_are_not_taken_for_ours() {
+    const phicache::dict_cache cache;
+    CHECK(cache.set("site", lattice::site{1, 2}).stored());
+    CHECK_INT(cache.get<lattice::site>("site")->y, 2);
+    CHECK(cache.set("walk", lattice::walk{{3, 4}, 5}).stored());
+    CHECK_INT(cache.get<lattice::walk>("walk")->length, 5);
+    cache.view().set_many(std::vector<std::string>{"a", "b"}, std::vector<lattice::site>{{1, 2}, {3, 4}});
+    CHECK_INT(cache.get<lattice::site>("b")->x, 3);
+
+    const phicache::memo memo([](const std::tuple<int>& at) { return lattice::walk{{}, std::get<0>(at)}; });
+    for (int again = 0; again < 2; ++again) CHECK_INT(memo(std::make_tuple(6)).length, 6);
+    const phicache::method method("walk", [](const lattice::site& from, int n) { return from.x + n; });
+    CHECK_INT(method(cache, lattice::site{1, 2}, 3), 4);
+
+    const phicache::mice_cache mice(phicache::subsystem(phicache::fingerprint(), {1, 0}, {0, 1}));
+    const phicache::mice<lattice::walk> record{direction::cause, {0}, {1}, 0.5, {{7}, 8}};
+    CHECK(mice.set("mice", record).stored());
+    CHECK_INT(mice.get("mice")->payload_as<lattice::walk>().length, 8);
+    CHECK_INT(mice.memoize("other", [&] { return record; }).payload_as<lattice::walk>().length, 8);
+}
+
 void a_container_with_more_members_is_what_its_functions_add() {
     const phicache::memo longer{[](const iit::route& x) {
         iit::route made = x;
@@ -559,6 +604,7 @@ int main() {
     RUN(a_callback_is_a_copy_of_a_function_or_none);
     RUN(a_constant_cache_memoizes_and_stores);
     RUN(a_contiguous_container_that_is_not_std_vector_is_read_back);
+    RUN(functions_of_the_program_are_not_taken_for_ours);
     RUN(a_container_with_more_members_is_what_its_functions_add);
     return check_report();
 }

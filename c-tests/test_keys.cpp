@@ -208,6 +208,45 @@ void the_elements_of_an_object_do_not_run_into_those_of_the_next() {
 }
 
 /// The bytes of the same keys in Julia are in julia/PhiCache/test/keys.jl.
+/// As a vector of a library for linear algebra: it has a number of rows, and a real part that has one too.
+struct column : std::vector<double> {
+    enum { IsVectorAtCompileTime = 1, InnerStrideAtCompileTime = 1 };
+    using vector::vector;
+    std::size_t rows() const { return size(); }
+    std::size_t cols() const { return 1; }
+    const column& real() const { return *this; }
+    column imag() const { return {}; }
+    [[maybe_unused]] friend column operator+(const column& a, const column&) { return a; }
+};
+void a_full_array_of_characters_ends_without_a_nul() {
+    const struct {
+        char symbol[2], next[2];
+    } iron{{'F', 'e'}, {'A', '\0'}};
+    CHECK(key::of(iron.symbol).encode() == key::of("Fe").encode());
+    CHECK(key::of(iron.next).encode() == key::of("A").encode());
+}
+
+void a_text_is_not_cut_at_a_nul() {
+    const std::string text("a\0b", 3);
+    CHECK(key::of(text).encode() != key::of("a").encode());
+    CHECK_MESSAGE("contains a NUL", key().add_named(text, 1).encode());
+    CHECK_MESSAGE("contains a NUL", key().add_keyword(text, 1).encode());
+    CHECK_MESSAGE("contains a NUL", phicache::dict_cache::shared(phicache::fingerprint(), text));
+    phicache::cache_options options;
+    options.name = text;
+    CHECK_MESSAGE("contains a NUL", phicache::dict_cache(options));
+}
+
+void a_vector_of_a_library_is_an_array_of_doubles() {
+    const column vector{1, 2.5};
+    CHECK(key::of(vector).encode() == key::of(std::vector<double>{1, 2.5}).encode());
+    const phicache::memo<double(const column&)> memo([](const column& x) { return x[1]; });
+    CHECK_NEAR(memo(vector), 2.5, 0);
+    const phicache::dict_cache cache;
+    CHECK(cache.set(vector, 1).stored());
+    CHECK(cache.contains(std::vector<double>{1, 2.5}));
+}
+
 void numbers_of_the_standard_library_have_the_keys_of_julia() {
     const auto check = [](const key& made, const std::string& expected) {
         const bytes encoded = made.encode();
@@ -523,6 +562,9 @@ int main() {
     RUN(the_test_vectors_agree);
     RUN(every_type_has_its_element);
     RUN(the_elements_of_an_object_do_not_run_into_those_of_the_next);
+    RUN(a_full_array_of_characters_ends_without_a_nul);
+    RUN(a_text_is_not_cut_at_a_nul);
+    RUN(a_vector_of_a_library_is_an_array_of_doubles);
     RUN(numbers_of_the_standard_library_have_the_keys_of_julia);
     RUN(a_variant_is_its_index_and_its_alternative);
     RUN(an_optional_that_holds_an_empty_one_is_not_empty);

@@ -223,6 +223,8 @@ void memos_share_a_store_under_prefixes() {
     memo_options without;
     without.prefix = "one@1";
     CHECK_MESSAGE("\"one@1\" has no effect on a memo without a cache", memo{[](int n) { return n; }, without});
+    options.prefix = std::string("one\0@2", 6);
+    CHECK_MESSAGE("prefix is not valid UTF-8 (in C++: or contains a NUL)", memo{[](int n) { return n; }, options});
     options.prefix = "other";
     other.emplace([](int n) { return n + 2; }, options);
     CHECK_INT((*one)(1), 2);
@@ -271,6 +273,9 @@ void bad_arguments_are_errors_and_call_nothing() {
     CHECK(f.try_call("\xff").code() == status::error_invalid_argument);
     CHECK_INT(calls, 0);
     CHECK_UINT(f("ok"), 2);
+    int (*const missing)(int) = nullptr;
+    CHECK_MESSAGE("the function is a null pointer", memo{missing});
+    CHECK(memo<int(int)>::try_make(missing).code() == status::error_invalid_argument);
 }
 
 void a_memo_moves() {

@@ -58,6 +58,7 @@ void methods_of_one_cache_differ_by_prefix() {
     CHECK_INT(first.call(object.cache, object, 1), 2);
     CHECK_INT(*second.try_call(object.cache, object, 1), 3);
     CHECK_INT(object.calls, 2);
+    CHECK_MESSAGE("contains a NUL", method{std::string("first\0n", 7), [](analysis&, int n) { return n; }});
 }
 
 int overloaded(analysis&, int n) { return n + 1; }
@@ -153,6 +154,13 @@ void a_method_calls_itself() {
     CHECK_UINT(object.cache.size(), 51);
 }
 
+void a_null_pointer_is_no_method() {
+    int (*const function)(analysis&, int) = nullptr;
+    CHECK_MESSAGE("the function is a null pointer", method{"null", function});
+    int (analysis::*const member)(int) = nullptr;
+    CHECK_MESSAGE("the function is a null pointer", method{"null", member});
+}
+
 void moved_from_methods_and_caches_are_errors() {
     method small_phi{"small_phi", &analysis::small_phi};
     analysis object;
@@ -193,6 +201,7 @@ int main() {
     RUN(a_repertoire_method_does_not_cache_while_repertoires_are_off);
     RUN(an_exception_of_a_method_is_passed_on);
     RUN(a_method_calls_itself);
+    RUN(a_null_pointer_is_no_method);
     RUN(moved_from_methods_and_caches_are_errors);
     RUN(copies_share_the_function_which_is_destroyed_once);
     return check_report();

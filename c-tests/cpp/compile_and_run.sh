@@ -4,7 +4,8 @@
 #   compile_and_run.sh run UNIT FLAGS [UNIT FLAGS]...   compile each unit with its flags, link them, run the program
 #   compile_and_run.sh refuse UNIT FLAGS                CASE 0 of the unit compiles, every other case fails with its
 #                                                       message, in few lines: at most ten by g++
-#   compile_and_run.sh macros FLAGS                     the headers define no macro without the prefix PHICACHE_
+#   compile_and_run.sh macros FLAGS                     the headers define no macro without the prefix PHICACHE_, and
+#                                                       compile after a C header that defines `I`
 set -eu
 
 rm -rf "$FOLDER"
@@ -66,5 +67,9 @@ macros)
         echo "phicache.hpp defines the macros above; their names must begin with PHICACHE_"
         exit 1
     fi
+    # In GNU's standards, which CMake chooses by default, C's complex numbers have a macro with a short name.
+    printf '#include <complex.h>\n#ifndef I\n#error I is not defined\n#endif\n#include <phicache.hpp>\n' \
+        >"$FOLDER/complex.cpp"
+    compile $(echo "$1" | sed s/c++/gnu++/) -fsyntax-only "$FOLDER/complex.cpp"
     ;;
 esac

@@ -6,6 +6,10 @@
 
 #include "check.hpp"
 
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+
 using phicache::dict_cache;
 using phicache::direction;
 using phicache::key;
@@ -131,6 +135,31 @@ void a_direction_that_is_none_is_an_error() {
     CHECK_INFO(memo, 0, 0, 0);
 }
 
+#ifdef __SSE2__
+void subnormal_numbers_keep_their_keys_where_arithmetic_takes_them_for_zero() {
+    const std::vector<double> numbers{from_bits(1), from_bits(0x8000000000000001), from_bits(0x000fffffffffffff), 0,
+                                      -0.0};
+    const auto keys = [&] {
+        std::vector<std::string> all;
+        for (const double number : numbers) {
+            all.emplace_back(key::of(number).encode().text());
+            all.emplace_back(key::of(std::vector<double>{number, -1}).encode().text());
+        }
+        return all;
+    };
+    const std::vector<std::string> expected = keys();
+    const unsigned int mode = _mm_getcsr();
+    _mm_setcsr(mode | 0x8040);  // as a program that is linked with -ffast-math does at its start
+    const std::vector<std::string> found = keys();
+    for (const double number : numbers) {
+        check_keys(number);
+        check_keys(std::vector<double>{number, -1});
+    }
+    _mm_setcsr(mode);
+    CHECK(found == expected);
+}
+#endif
+
 }  // namespace
 
 int main() {
@@ -138,5 +167,8 @@ int main() {
     RUN(arrays_have_the_keys_of_a_builder);
     RUN(a_function_may_call_its_own_memo_and_others);
     RUN(a_direction_that_is_none_is_an_error);
+#ifdef __SSE2__
+    RUN(subnormal_numbers_keep_their_keys_where_arithmetic_takes_them_for_zero);
+#endif
     return check_report();
 }

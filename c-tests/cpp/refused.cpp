@@ -56,6 +56,28 @@ struct grid {
 };
 [[maybe_unused]] static void add_to_key(phicache::key& key, const grid& x) { key.add(x.rows).add(x.elements); }
 
+/// An add_to_key that takes no constant object is not called.
+struct with_tag : std::vector<double> {
+    int tag = 0;
+};
+[[maybe_unused]] static void add_to_key(phicache::key& key, with_tag& x) { key.add(x.tag); }
+enum class mode { fast, exact };
+[[maybe_unused]] static void add_to_key(phicache::key& key, mode& x) { key.add_named("mode", static_cast<int>(x)); }
+
+/// Matrices, of which the elements alone are not the key.
+struct matrix {
+    std::vector<double> elements = std::vector<double>(6);
+    long rows() const { return 2; }
+    long cols() const { return 3; }
+    const double* data() const { return elements.data(); }
+    std::size_t size() const { return elements.size(); }
+    auto begin() const { return elements.begin(); }
+    auto end() const { return elements.end(); }
+};
+struct tensor : std::vector<float> {
+    std::array<int, 3> shape() const { return {1, 2, 3}; }
+};
+
 /// The elements of their bases are not all of them.
 struct path : std::vector<double> {
     using vector::vector;
@@ -347,6 +369,22 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.memoize<double>(grid(), [] { return 0.5; });
 #elif CASE == 111  // `store` is the cache
     (void)phicache::memo([](int n) { return n; }, cache);
+#elif CASE == 112  // write add_to_key
+    phicache::key().add(matrix());
+#elif CASE == 113  // write add_to_key
+    phicache::memo memo{[](const tensor& x) { return x.size(); }};
+    (void)memo(tensor());
+#elif CASE == 114  // use_key_of_or_bytes_of
+    (void)cache.memoize<double>(matrix(), [] { return 0.5; });
+#elif CASE == 115  // no pointer and no view
+    cache.set("key", matrix());
+#elif CASE == 116  // write add_to_key(phicache::key&, const T&)
+    phicache::memo memo{[](const with_tag& x) { return x.tag; }};
+    (void)memo(with_tag());
+#elif CASE == 117  // write add_to_key(phicache::key&, const T&)
+    phicache::key().add(mode::fast);
+#elif CASE == 118  // use_key_of_or_bytes_of
+    (void)cache.get(with_tag());
 #elif CASE == 120  // in the namespace of T
     cache.set("key", path{1, 2});
 #elif CASE == 121  // in the namespace of T

@@ -101,6 +101,7 @@ private:
     static constexpr std::uint64_t max_int = std::numeric_limits<std::int64_t>::max();
     static constexpr std::uint64_t sign = max_int + 1;
     static constexpr std::uint64_t infinity = 0x7FF0000000000000;
+    static constexpr std::uint64_t bits_of_one = 0x3FF0000000000000;
 
     using lanes [[gnu::vector_size(16)]] = std::uint8_t;
 
@@ -124,7 +125,9 @@ private:
         constexpr double two_63 = 9223372036854775808.0;
         std::uint64_t bits;
         std::memcpy(&bits, &value, sizeof bits);
-        if (!typed_ && (bits & max_int) < infinity) {
+        // By its bits, because 0 equals the numbers next to it where a program rounds these to 0 (-ffast-math).
+        const std::uint64_t size = bits & max_int;
+        if (!typed_ && size < infinity && (size >= bits_of_one || size == 0)) {
             if (value >= -two_63 && value < two_63) {
                 const std::int64_t nearest = static_cast<std::int64_t>(value);
                 if (static_cast<double>(nearest) == value) return add(nearest);

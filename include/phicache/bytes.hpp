@@ -33,6 +33,25 @@ inline constexpr bool always_false = false;
 /// In place of code for types that a static_assert elsewhere has refused, so that there is one message.
 [[noreturn]] inline void refused() noexcept { std::abort(); }
 
+/// Types with rows and columns or a shape, such as matrices and parts of them. Their elements alone do not say what
+/// they are, and those after `data()` may belong to others. Eigen's vectors without gaps are like std::vector.
+template <class T, class = void>
+inline constexpr bool has_rows = false;
+template <class T>
+inline constexpr bool has_rows<
+    T, std::void_t<decltype(std::declval<const T&>().rows()), decltype(std::declval<const T&>().cols())>> = true;
+template <class T, class = void>
+inline constexpr bool has_shape = false;
+template <class T>
+inline constexpr bool has_shape<T, std::void_t<decltype(std::declval<const T&>().shape())>> = true;
+template <class T, class = void>
+inline constexpr bool is_one_dimensional = false;
+template <class T>
+inline constexpr bool is_one_dimensional<
+    T, std::enable_if_t<T::IsVectorAtCompileTime && static_cast<int>(T::InnerStrideAtCompileTime) == 1>> = true;
+template <class T>
+inline constexpr bool is_shaped = (has_rows<T> || has_shape<T>) && !is_one_dimensional<T>;
+
 /// The element type of a contiguous range (std::vector, std::string, std::span, an array, …); void for other types.
 template <class R, class = void>
 struct element {
@@ -43,8 +62,9 @@ struct element<
     R, std::void_t<decltype(std::data(std::declval<const R&>())), decltype(std::size(std::declval<const R&>()))>> {
     using type = std::remove_cv_t<std::remove_pointer_t<decltype(std::data(std::declval<const R&>()))>>;
 };
+/// The same; void also for what is shaped.
 template <class R>
-using element_t = typename element<R>::type;
+using element_t = std::conditional_t<is_shaped<R>, void, typename element<R>::type>;
 
 template <class R>
 inline constexpr bool is_char_array = std::is_array_v<R> && std::is_same_v<element_t<R>, char>;
@@ -73,9 +93,9 @@ struct is_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true
 /// Whether `Is<T>::value` holds for all elements of a tuple.
 template <template <class> class Is, class T, class = std::make_index_sequence<std::tuple_size<T>::value>>
 inline constexpr bool all_elements = false;
-template <template <class> class Is, class T, std::size_t... I>
-inline constexpr bool all_elements<Is, T, std::index_sequence<I...>> =
-    (Is<remove_cvref<std::tuple_element_t<I, T>>>::value && ...);
+template <template <class> class Is, class T, std::size_t... At>
+inline constexpr bool all_elements<Is, T, std::index_sequence<At...>> =
+    (Is<remove_cvref<std::tuple_element_t<At, T>>>::value && ...);
 
 /// Whether the name of a type says that it is of the standard library.
 template <class T>
@@ -122,23 +142,23 @@ struct alternatives<Variant<A...>> {
 template <class T>
 using alternatives_t = typename alternatives<T>::type;
 
-/// Makes `get<I>(x)` a call of a template; that of the standard library is found by its argument.
+/// Makes `get<At>(x)` a call of a template; that of the standard library is found by its argument.
 template <std::size_t>
 void get() = delete;
 /// Calls `use` with the alternative that a variant holds.
-template <std::size_t I = 0, class Variant, class Use>
+template <std::size_t At = 0, class Variant, class Use>
 void use_alternative(const Variant& variant, const Use& use) {
-    if constexpr (I < std::tuple_size_v<alternatives_t<Variant>>) {
-        if (variant.index() == I) return use(get<I>(variant));
-        use_alternative<I + 1>(variant, use);
+    if constexpr (At < std::tuple_size_v<alternatives_t<Variant>>) {
+        if (variant.index() == At) return use(get<At>(variant));
+        use_alternative<At + 1>(variant, use);
     }
 }
 /// Makes a variant hold the alternative with this index, which it passes to `use`; false if it has no such alternative.
-template <std::size_t I = 0, class Variant, class Use>
+template <std::size_t At = 0, class Variant, class Use>
 bool emplace_alternative(Variant& variant, std::size_t index, const Use& use) {
-    if constexpr (I < std::tuple_size_v<alternatives_t<Variant>>) {
-        if (index == I) return use(variant.template emplace<I>()), true;
-        return emplace_alternative<I + 1>(variant, index, use);
+    if constexpr (At < std::tuple_size_v<alternatives_t<Variant>>) {
+        if (index == At) return use(variant.template emplace<At>()), true;
+        return emplace_alternative<At + 1>(variant, index, use);
     } else {
         return false;
     }
@@ -174,9 +194,9 @@ template <class T>
 struct is_address : std::bool_constant<has_address<T>()> {};
 template <template <class> class Is, class T, class = std::make_index_sequence<std::tuple_size<T>::value>>
 inline constexpr bool any_element = false;
-template <template <class> class Is, class T, std::size_t... I>
-inline constexpr bool any_element<Is, T, std::index_sequence<I...>> =
-    (Is<remove_cvref<std::tuple_element_t<I, T>>>::value || ...);
+template <template <class> class Is, class T, std::size_t... At>
+inline constexpr bool any_element<Is, T, std::index_sequence<At...>> =
+    (Is<remove_cvref<std::tuple_element_t<At, T>>>::value || ...);
 template <class T>
 constexpr bool has_address() noexcept {
     if constexpr (std::is_scalar_v<T>) {
@@ -190,7 +210,7 @@ constexpr bool has_address() noexcept {
     } else if constexpr (is_tuple<T>::value) {
         return any_element<is_address, T>;
     } else {
-        return !std::is_void_v<element_t<T>> || refers<T>;
+        return !std::is_void_v<typename element<T>::type> || refers<T>;
     }
 }
 
@@ -217,10 +237,19 @@ template <class T>
 struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>>
     : std::true_type {};
 
+/// Types with an `add_to_key` that takes no constant object. It would not be called, so they are no keys.
+template <class T, class = void>
+inline constexpr bool has_mutable_encoding = false;
+template <class T>
+inline constexpr bool
+    has_mutable_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<T&>()))>> =
+        !has_own_encoding<T>::value;
+
 /// Objects that are not taken for bytes.
 template <class T>
 inline constexpr bool is_no_bytes =
-    std::is_class_v<T> && (!is_plain_range<T> || has_own_encoding<T>::value || extends_container<T>) &&
+    std::is_class_v<T> &&
+    (!is_plain_range<T> || has_own_encoding<T>::value || has_mutable_encoding<T> || extends_container<T>) &&
     !converts_to_bytes<T>;
 
 }  // namespace detail
@@ -304,8 +333,8 @@ public:
     constexpr span() noexcept = default;
     constexpr span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
     /// Refuses the list `{0, 5}`, in which 0 would be a null pointer and 5 the size.
-    template <class I, std::enable_if_t<std::is_same_v<I, int>, int> = 0>
-    span(I not_an_address, std::size_t) = delete;
+    template <class Number, std::enable_if_t<std::is_same_v<Number, int>, int> = 0>
+    span(Number not_an_address, std::size_t) = delete;
     /// The elements of a container, which must outlive the span.
     template <class Range, std::enable_if_t<!std::is_same_v<detail::remove_cvref<Range>, span> &&
                                                 std::is_convertible_v<decltype(std::data(std::declval<Range&>())), T*>,
@@ -327,12 +356,14 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Text for C, borrowed for the call: UTF-8, ending at the first NUL. May be null where the C header allows it.
+/// Text for C, borrowed for the call: UTF-8, ending in a NUL. May be null where the C header allows it. A std::string
+/// with a NUL within it is refused, as text that is not UTF-8 is.
 class text {
 public:
     constexpr text(std::nullptr_t = nullptr) noexcept {}
     constexpr text(const char* chars) noexcept : chars_(chars) {}
-    text(const std::string& string) noexcept : chars_(string.c_str()) {}
+    text(const std::string& string) noexcept
+        : chars_(std::strlen(string.c_str()) == string.size() ? string.c_str() : "\xFF") {}
     constexpr const char* c_str() const noexcept { return chars_; }
 
 private:

@@ -71,7 +71,7 @@ std::vector<phicache_bytes> borrow_bytes(const Range& range) {
     for (auto&& element : range) {
         static_assert(std::is_lvalue_reference_v<decltype(element)>,
                       "the range must hold its elements, not create them on iteration: their bytes are borrowed");
-        borrowed.push_back(to_bytes(element));
+        borrowed.push_back(detail::to_bytes(element));
     }
     return borrowed;
 }

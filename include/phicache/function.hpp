@@ -226,7 +226,7 @@ struct trampoline {
         if constexpr (InPlace) {
             return frame.error.template run<write_bytes>(raw, frame.keep, [&](result& out) -> decltype(auto) {
                 return std::apply(
-                    [&](auto&... given) -> decltype(auto) { return invoke(function, out, given...); },
+                    [&](auto&... given) -> decltype(auto) { return detail::invoke(function, out, given...); },
                     frame.arguments);
             });
         } else {
@@ -234,7 +234,7 @@ struct trampoline {
                 return std::apply(
                     [&](auto&... given) -> decltype(auto) {
                         return convert_result<Result>(
-                            [&]() -> decltype(auto) { return invoke(function, given...); });
+                            [&]() -> decltype(auto) { return detail::invoke(function, given...); });
                     },
                     frame.arguments);
             });
@@ -264,6 +264,9 @@ struct fit<F, R(Written...), A...> {
 template <class Handle, class F, class Make>
 expected<void> register_function(F&& function, Handle** handle, Make&& make) {
     using Stored = std::decay_t<F>;
+    if constexpr (std::is_pointer_v<std::remove_reference_t<F>> || std::is_member_pointer_v<Stored>) {
+        if (function == nullptr) return failure(status::error_invalid_argument, "the function is a null pointer");
+    }
     Stored* stored = new (std::nothrow) Stored(std::forward<F>(function));
     if (stored == nullptr) return failure(status::error_out_of_memory, "out of memory for the function");
     return checked(make(stored, handle));
@@ -587,7 +590,7 @@ private:
                                          options.maximum_memory_percent.value_or(memory_configured),
                                          static_cast<std::int32_t>(options.types),
                                          options.store ? options.store->handle() : nullptr,
-                                         options.prefix.empty() ? nullptr : options.prefix.c_str(), out);
+                                         options.prefix.empty() ? nullptr : text(options.prefix).c_str(), out);
             });
         if (!registered) return registered.error();
         return memo(handle, options.types, [](void* stored) {

@@ -36,7 +36,8 @@ struct is_doubles : std::false_type {};
 template <class T>
 struct is_doubles<
     T, std::void_t<decltype(std::data(std::declval<const T&>())), decltype(std::size(std::declval<const T&>()))>>
-    : std::is_same<decltype(std::data(std::declval<const T&>())), const double*> {};
+    : std::bool_constant<std::is_same_v<decltype(std::data(std::declval<const T&>())), const double*> &&
+                         !is_shaped<T>> {};
 
 /// Standard sets have a key_type; maps also have a mapped_type.
 template <class T, class = void>
@@ -60,8 +61,10 @@ struct is_unique : is_tuple<decltype(std::declval<T&>().insert(std::declval<cons
 template <class T, class = void>
 struct is_complex : std::false_type {};
 template <class T>
-struct is_complex<T, std::void_t<decltype(std::declval<const T&>().real() + std::declval<const T&>().imag())>>
+struct is_complex<T, std::void_t<decltype(std::declval<const T&>().real()), decltype(std::declval<const T&>().imag())>>
     : std::bool_constant<std::is_floating_point_v<typename T::value_type> &&
+                         std::is_same_v<remove_cvref<decltype(std::declval<const T&>().real())>,
+                                        typename T::value_type> &&
                          sizeof(T) == 2 * sizeof(typename T::value_type)> {};
 /// std::bitset, without its header.
 template <class T, class = void>
@@ -115,8 +118,11 @@ template <class T>
 struct is_alternative : std::bool_constant<std::is_empty_v<T> || is_key_element<T>()> {};
 template <class T>
 constexpr bool is_key_element() noexcept {
-    if constexpr (has_own_encoding<T>::value || std::is_null_pointer_v<T> || std::is_same_v<T, std::nullopt_t> ||
-                  std::is_same_v<T, node_set> || std::is_same_v<T, bytes> || std::is_enum_v<T>) {
+    if constexpr (has_mutable_encoding<T>) {
+        return false;
+    } else if constexpr (has_own_encoding<T>::value || std::is_null_pointer_v<T> ||
+                         std::is_same_v<T, std::nullopt_t> || std::is_same_v<T, node_set> || std::is_same_v<T, bytes> ||
+                         std::is_enum_v<T>) {
         return true;
     } else if constexpr (std::is_arithmetic_v<T>) {
         return sizeof(T) <= 8;
@@ -132,6 +138,8 @@ constexpr bool is_key_element() noexcept {
         return true;
     } else if constexpr (is_variant<T>::value) {
         return all_elements<is_alternative, alternatives_t<T>>;
+    } else if constexpr (is_shaped<T>) {
+        return false;
     } else if constexpr (is_range<T>::value) {
         using Element = typename std::iterator_traits<decltype(std::begin(std::declval<const T&>()))>::value_type;
         if constexpr (is_associative<T>::value) {
@@ -207,7 +215,9 @@ public:
     template <class T>
     key& add(const T& element) {
         using U = std::decay_t<T>;
-        if constexpr (detail::has_own_encoding<U>::value && std::is_enum_v<U>) {
+        if constexpr (detail::has_mutable_encoding<U>) {
+            static_assert(detail::always_false<T>, PHICACHE_HPP_ELEMENTS);
+        } else if constexpr (detail::has_own_encoding<U>::value && std::is_enum_v<U>) {
             add_to_key(*this, element);
         } else if constexpr (detail::has_own_encoding<U>::value) {
             // Enclosed, so that two objects in a row never have the elements of two others.
@@ -241,7 +251,14 @@ public:
             if constexpr (std::is_pointer_v<T>) {
                 if (element == nullptr) return add(nullptr);
             }
-            const std::string_view utf8 = element;
+            std::string_view utf8;
+            if constexpr (std::is_array_v<T>) {
+                // A full array, such as the `char symbol[2]` of a struct, has no NUL.
+                utf8 = {element, std::size(element)};
+                utf8 = utf8.substr(0, utf8.find('\0'));
+            } else {
+                utf8 = element;
+            }
             step([&] { return phicache_key_add_string(handle(), bytes(utf8)); });
         } else if constexpr (detail::is_optional<U>::value) {
             // Enclosed if it is none itself, or may be: that is not the empty optional.
@@ -276,7 +293,7 @@ public:
             }
         } else if constexpr (detail::is_doubles<T>::value) {
             step([&] { return phicache_key_add_doubles(handle(), std::data(element), std::size(element)); });
-        } else if constexpr (detail::is_range<T>::value) {
+        } else if constexpr (detail::is_range<T>::value && !detail::is_shaped<T>) {
             begin_tuple().add_each(element).end_tuple();
         } else if constexpr (detail::is_tuple<U>::value) {
             begin_tuple();

@@ -66,14 +66,14 @@ struct write_mice {
     static expected<void> write(result& out, const T& returned) {
         using Payload = decltype(returned.payload);
         if constexpr (is_gathered<Payload>) {
-            const std::size_t size = gathered_size(returned.payload);
-            const phicache_mice raw = to_c(returned, {nullptr, size});
+            const std::size_t size = detail::gathered_size(returned.payload);
+            const phicache_mice raw = detail::to_c(returned, {nullptr, size});
             std::uint8_t* payload = nullptr;
             if (const phicache_status code = phicache_result_mice(out.handle(), &raw, &payload); code < 0)
                 return failure(code);
-            return gather(returned.payload, payload, size);
+            return detail::gather(returned.payload, payload, size);
         } else {
-            const phicache_mice raw = to_c(returned, to_bytes(returned.payload));
+            const phicache_mice raw = detail::to_c(returned, detail::to_bytes(returned.payload));
             return checked(phicache_result_mice(out.handle(), &raw, nullptr));
         }
     }

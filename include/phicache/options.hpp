@@ -71,7 +71,7 @@ struct verification {
 inline phicache_cache_options to_c(const cache_options& options) {
     phicache_cache_options raw{};
     raw.struct_size = sizeof raw;
-    raw.name = options.name.empty() ? nullptr : options.name.c_str();
+    raw.name = options.name.empty() ? nullptr : text(options.name).c_str();
     raw.max_bytes = options.max_bytes;
     raw.ttl_ms = to_c(options.ttl);
     raw.lease_ms = to_c(options.lease);

@@ -358,11 +358,12 @@ expected<void> gather(const T& value, void* room, std::size_t size) {
 template <class T, class Use>
 auto with_bytes(const T& value, const Use& use) -> decltype(use(bytes())) {
     if constexpr (is_gathered<T>) {
-        std::vector<std::uint8_t> gathered(gathered_size(value));
-        if (const expected<void> done = gather(value, gathered.data(), gathered.size()); !done) return done.error();
+        std::vector<std::uint8_t> gathered(detail::gathered_size(value));
+        if (const expected<void> done = detail::gather(value, gathered.data(), gathered.size()); !done)
+            return done.error();
         return use(bytes(gathered));
     } else {
-        return use(to_bytes(value));
+        return use(detail::to_bytes(value));
     }
 }
 

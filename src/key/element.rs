@@ -89,13 +89,14 @@ fn uint(value: u64) -> Head {
     long(if value > i64::MAX as u64 { INTEGER_ABOVE_I64 } else { INTEGER }, value)
 }
 
-/// An untyped double that is an integer of 64 bits is encoded as that integer.
+/// An untyped double that is an integer of 64 bits is encoded as that integer. A program that lets the processor round
+/// subnormal numbers to zero (`-ffast-math`, `set_zero_subnormals`) has the same keys: zero is recognized by its bits.
 #[inline(always)]
 fn untyped(value: f64) -> Head {
     const TWO_63: f64 = 9_223_372_036_854_775_808.0;
     // A value that is too large saturates; the largest integer as a double is 2^63.
     let nearest = value as i64;
-    if nearest as f64 == value && value < TWO_63 {
+    if nearest as f64 == value && value < TWO_63 && (nearest != 0 || canonical(value) == 0) {
         int(nearest)
     } else if (TWO_63..2.0 * TWO_63).contains(&value) {
         uint(value as u64)
@@ -109,10 +110,15 @@ fn double(value: f64) -> Head {
     long(DOUBLE, canonical(value))
 }
 
-/// The canonical bits of a double: there is one zero and one NaN.
+/// The canonical bits of a double: there is one zero and one NaN. No arithmetic, for the reason above.
 #[inline(always)]
 pub(super) fn canonical(value: f64) -> u64 {
-    if value.is_nan() { 0x7FF8_0000_0000_0000 } else { (value + 0.0).to_bits() }
+    const NEGATIVE_ZERO: u64 = 1 << 63;
+    match value.to_bits() {
+        NEGATIVE_ZERO => 0,
+        _ if value.is_nan() => 0x7FF8_0000_0000_0000,
+        bits => bits,
+    }
 }
 
 #[inline(always)]
