@@ -299,7 +299,11 @@ struct COptions
 end
 
 # How often a disk cache looks for values of other processes.
-refresh_ms(refresh) = refresh === :always ? typemax(UInt64) : milliseconds(refresh)
+function refresh_ms(refresh)
+    refresh isa Symbol || return milliseconds(refresh)
+    refresh === :always || throw(ArgumentError("refresh is $(repr(refresh)); expected a number of seconds, or :always"))
+    return typemax(UInt64)
+end
 
 # Calls `make(options, out)`. Returns how its hits are verified, and the handle that `make` stores in `out`.
 function new_cache(make; name=nothing, max_bytes=0, verify_every=0, same=isequal, ondifference=nothing,

@@ -59,7 +59,7 @@ Memo(arguments...; options...) = throw_no_constructor("Memo", arguments, "Memo(f
 
 function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=nothing, config=default_config(),
                   cache=nothing, prefix=nothing)
-    f isa Base.Callable || !isempty(methods(f)) ||
+    is_callable(f) ||
         throw(ArgumentError("Memo: $(described(f)), cannot be called; expected a function"))
     cache isa Union{Nothing,DictCache,RedisCache,DiskCache} ||
         throw(ArgumentError("Memo: the option cache is $(described(cache)); expected $(OPTIONS.cache[2])"))
