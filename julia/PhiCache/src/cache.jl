@@ -129,6 +129,9 @@ function set!(cache::AbstractCache, key, value; cost::Real=0)
     return with_key(key -> ns == 0 ? store(cache, key, value) : store_with_cost(cache, key, value, ns), cache, key)
 end
 
+# In a broadcast a cache is one object: get.(cache, keys, NaN).
+Base.broadcastable(cache::AbstractCache) = Ref(cache)
+
 Base.valtype(::Type{<:AbstractCache{V}}) where {V} = V
 Base.valtype(cache::AbstractCache) = valtype(typeof(cache))
 
