@@ -129,6 +129,9 @@ function set!(cache::AbstractCache, key, value; cost::Real=0)
     return with_key(key -> ns == 0 ? store(cache, key, value) : store_with_cost(cache, key, value, ns), cache, key)
 end
 
+# In a broadcast a cache is one object: get.(cache, keys, NaN).
+Base.broadcastable(cache::AbstractCache) = Ref(cache)
+
 Base.valtype(::Type{<:AbstractCache{V}}) where {V} = V
 Base.valtype(cache::AbstractCache) = valtype(typeof(cache))
 
@@ -299,7 +302,11 @@ struct COptions
 end
 
 # How often a disk cache looks for values of other processes.
-refresh_ms(refresh) = refresh === :always ? typemax(UInt64) : milliseconds(refresh)
+function refresh_ms(refresh)
+    refresh isa Symbol || return milliseconds(refresh)
+    refresh === :always || throw(ArgumentError("refresh is $(repr(refresh)); expected a number of seconds, or :always"))
+    return typemax(UInt64)
+end
 
 # Calls `make(options, out)`. Returns how its hits are verified, and the handle that `make` stores in `out`.
 function new_cache(make; name=nothing, max_bytes=0, verify_every=0, same=isequal, ondifference=nothing,

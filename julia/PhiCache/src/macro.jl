@@ -41,8 +41,9 @@ macro phicache(expressions...)
     explicit = findfirst(option -> option.args[1] == :returns, options)
     returns = explicit === nothing ? returns : options[explicit].args[2]
     options = Expr[option for option in options if option.args[1] != :returns]
-    # A type that depends on a parameter is known only when `f` is called.
-    explicit === nothing && push!(options, Expr(:kw, :returns, has_parameters ? Any : storable_type(returns)))
+    # A type that depends on a parameter or an argument is known only when `f` is called.
+    depends = has_parameters || any(name -> mentions(returns, name), argument_names(definition.args[1]))
+    explicit === nothing && push!(options, Expr(:kw, :returns, depends ? Any : storable_type(returns)))
     explicit === nothing || push!(options, Expr(:kw, :returns, returns))
     hidden, prepare = hidden_name(name), Symbol(name, " (memo)")
     renamed = wrap(Expr(definition.head, rename(definition.args[1], hidden), definition.args[2:end]...))
@@ -88,6 +89,14 @@ function signature(definition)
     call.args[1] isa Symbol || throw_no_definition(definition)
     return call.args[1], returns, has_parameters
 end
+
+# The names of the arguments in a head, and whether an expression has such a name.
+function argument_names(head)
+    _, values, keywords = forwarded_arguments(call_in(head).args[2:end])
+    return [Meta.isexpr(value, (:..., :kw)) ? value.args[1] : value for value in [values; keywords]]
+end
+mentions(expression, name) =
+    expression === name || expression isa Expr && any(part -> mentions(part, name), expression.args)
 
 throw_no_definition(expression) =
     throw(ArgumentError("@phicache: expected the definition of a function with a plain name, not " *

@@ -409,7 +409,8 @@ hidden_name(name::Symbol) = Symbol("#", name, "#original")
 
 shown_name(f) = f
 function shown_name(f::Function)
-    hidden = match(r"^#(.*)#original$", String(nameof(f)))
+    # Julia leaves out the first # in the name of an inner function.
+    hidden = match(r"^#?(.*)#original$", String(nameof(f)))
     return hidden === nothing ? nameof(f) : Symbol(hidden[1])
 end
 

@@ -79,6 +79,8 @@ function cropped(text, longest=100)
     return length(text) <= longest ? text : string(first(text, longest), "…")
 end
 
+is_callable(f) = f isa Base.Callable || !isempty(methods(f))
+
 described(value) = "$(shortened(value)), of type $(cropped(string(typeof(value))))"
 
 # The value as a `V`, from a caller or a computation.

@@ -87,9 +87,8 @@ add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 # Whether a user may define methods for the type.
 is_own_type(T) = !(T <: Function) && !(Base.moduleroot(parentmodule(T)) in (Core, Base))
 
-# The contents of a number, text, set or dictionary in an exact key: what `shown!` adds, which is its value or its items.
-# An immutable struct of another package may hold more than that (a modulus, a language, a default), so its fields are
-# added.
+# The contents of a number, text, set or dictionary in an exact key: what `shown!` adds, its value or its items. An
+# immutable struct of another package may hold more (a modulus, a language, a default), so its fields are added.
 @inline exact_contents(shown!, value) = may_hold_more(value) ? add_fields! : shown!
 may_hold_more(value) = is_own_type(typeof(value)) && isstructtype(typeof(value)) && !ismutable(value)
 # Common types of Julia, for which the compiler answers.

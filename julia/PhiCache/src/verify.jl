@@ -13,6 +13,10 @@ end
 
 function Verification(every::Integer, same, ondifference)
     every >= 0 || throw(ArgumentError("verify_every is $every; expected 0 (no hit is verified) or more"))
+    for (option, f) in ((:same, same), (:ondifference, ondifference))
+        is_callable(f) || (option === :ondifference && f === nothing) || throw(ArgumentError(
+            "the option $option is $(described(f)), which cannot be called; expected $(last(OPTIONS[option]))"))
+    end
     return Verification(UInt64(every), same, ondifference)
 end
 

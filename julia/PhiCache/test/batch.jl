@@ -16,6 +16,14 @@ end
     @test get_many(cache, (string(k) for k in 1:50)) == [fill(k, k) for k in 1:50]
 end
 
+@testset "a text is no list of keys" begin
+    cache = DictCache{Int}()
+    cache["a"] = 1
+    @test occursin("list of keys", message_of(() -> get_many(cache, "a")))
+    @test get_many(cache, ["a", SubString("ab", 2)]) == [1, nothing]
+    @test get.(cache, ["a", "b", "c"], 0) == [1, 0, 0] && haskey.(cache, ["a", "b"]) == [true, false]
+end
+
 @testset "a batch returns the refusal of each value" begin
     cache = DictCache{Int}(config=Config(maximum_memory_percent=0))
     @test set_many!(cache, ["a" => 1]) == [PhiCache.REFUSED_MEMORY]

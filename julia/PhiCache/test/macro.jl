@@ -33,6 +33,24 @@ using .Definitions: double, fibonacci, kind, forgetful, sum_of, halves, shape
     @test isconst(Definitions, :double)
 end
 
+@phicache same_type(x)::typeof(x) = x
+@phicache filled(x, n...; with=x)::Vector{typeof(with)} = fill(with, n...)
+
+@testset "a return type may depend on an argument" begin
+    for _ in 1:2
+        @test map(same_type, (1, 1.0, "a")) === (1, 1.0, "a")
+        @test filled(1, 2) == [1, 1] && filled(1, 2; with=0.5) == [0.5, 0.5] && eltype(filled(1, 2; with=0.5)) == Float64
+    end
+    @test info(same_type) == (hits=3, misses=3, size=3) && valtype(same_type) == Any
+end
+
+@testset "a local memo is shown by its name" begin
+    inner() = @phicache again(x)::Int = again(x)
+    @test repr(inner()) == "Memo{Int64}(again)"
+    error = try inner()(1) catch exception; exception end
+    @test occursin("the computation of again(1)", error.message)
+end
+
 @testset "a recursive call uses the cache, and the return type is the value's" begin
     @test fibonacci(90) == 2880067194370816120
     @test info(fibonacci).misses == 91

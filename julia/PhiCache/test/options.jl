@@ -132,6 +132,14 @@ end
     end
 end
 
+@testset "an option that must be a function, or one of few symbols, is checked when the cache is made" begin
+    for (option, value) in (:same => 1e-3, :same => nothing, :ondifference => "stop")
+        message = message_of(() -> DictCache{Float64}(; verify_every=1, option => value))
+        @test occursin("the option $option is $(repr(value)), of type", message)
+    end
+    @test occursin("or :always", message_of(() -> DiskCache{Float64}("options"; directory=mktempdir(), refresh=:never)))
+end
+
 @testset "messages have one line" begin
     for definition in (:(@phicache struct Shape; x; end), :(@phicache x -> x + 1), :(@phicache Base.sin(x::String) = x),
                        :(@phicache begin; 1; 2; end f(x) = x))
