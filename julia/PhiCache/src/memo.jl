@@ -83,7 +83,7 @@ function new_memo(f, prepare; returns=Any, typed=true, maximum_memory_percent=no
     return memo
 end
 
-check_callable(type, f) = f isa Base.Callable || !isempty(methods(f)) ||
+check_callable(type, f) = is_callable(f) ||
     throw(ArgumentError("$type: $(described(f)), cannot be called; expected a function"))
 
 throw_other_returns(returns, V) =
