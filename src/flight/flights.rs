@@ -186,7 +186,8 @@ impl<T: Product> Flights<T> {
     }
 
     /// Ends the computation of the flight's owner, or of an owner that `joined`, with a value, which all waiters get.
-    /// The calling thread is `thread`. If several owners complete a flight, the first value counts. `value` is not called if nobody can get it.
+    /// The calling thread is `thread`. If several owners complete a flight, the first value counts. `value` is not called
+    /// if nobody can get it.
     #[inline(always)]
     pub fn complete(
         &self,
