@@ -27,7 +27,7 @@ timeout 600 "$server" --port 0 --unixsocket "$folder/socket" --dir "$folder" --s
 running=$!
 trap 'kill $running 2> /dev/null; wait $running || true; rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
-until [ -S "$folder/socket" ]; do
+until grep -qi 'ready to accept connections' "$folder/log"; do
     kill -0 $running 2> /dev/null || { cat "$folder/log" >&2; exit 1; }
     sleep 0.05
 done
