@@ -7,6 +7,8 @@ function encode(::Type{Any}, value)
     value isa Function && startswith(String(nameof(value)), "#") && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
         "the value is a closure or an anonymous function, which cannot be read back; return a named function, or a " *
         "struct that can be called"))
+    value isa Task && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
+        "the value is a task, which cannot be read back: nobody runs its copy; return fetch(task)"))
     bytes = IOBuffer()
     Serialization.serialize(bytes, value)
     foreach(definition -> write(bytes, htol(definition.hash)), definitions_in(value))

@@ -117,6 +117,7 @@ end
     cache = DictCache()
     error_of(f) = try f(); "" catch error; sprint(showerror, error) end
     @test occursin("a struct that can be called", error_of(() -> cache["key"] = x -> x))
+    @test occursin("return fetch(task)", error_of(() -> cache["key"] = @async 1))
     cache["key"] = sin
     @test cache["key"] === sin && !haskey(cache, "other")
     store_bytes(cache, "key", [1.0, 2.0])
