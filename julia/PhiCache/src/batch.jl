@@ -6,8 +6,6 @@
 The values of many keys, in the order of the keys, with `default` for each that is missing. Counts a hit or a miss for
 each key. With `server_errors` it throws if the lookup of any key fails.
 """
-get_many(::AbstractCache, key::AbstractString, default=nothing) =
-    throw(ArgumentError("get_many takes a list of keys, not the text $(shortened(key)), which has characters"))
 function get_many(cache::AbstractCache{V}, keys, default::D=nothing) where {V,D}
     keys isa AbstractString && throw(ArgumentError(
         "get_many got the text $(shortened(keys)); expected a list of keys, such as [key]"))
