@@ -22,7 +22,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// These options for a cache in files whose place the program has not chosen: the limit is that of its memory.
+    /// These options for a cache in files, in a place that the program has not chosen: the limit is that of its memory.
     /// As a bound of the directory it would remove what other programs have stored there.
     pub fn of_memory(mut self) -> Self {
         if self.disk.near_bytes.is_none() {

@@ -37,7 +37,7 @@ pub fn message(found: &[(String, Meant)]) -> String {
 
 const PREFIX: &str = "PHICACHE_";
 
-/// Options of caches that have no variable. Left out are those whose names another program might use with our prefix,
+/// Options of caches that have no variable. Left out are those with names that another program might use with our prefix,
 /// such as PHICACHE_NAME.
 const OPTIONS: [&str; 8] =
     ["lease_ms", "max_bytes", "near_bytes", "no_checksum", "server_errors", "storage_errors", "ttl_ms", "verify_every"];
