@@ -261,7 +261,7 @@ public:
             }
             step([&] { return phicache_key_add_string(handle(), bytes(utf8)); });
         } else if constexpr (detail::is_optional<U>::value) {
-            // Enclosed if it is none itself, or may be: that is not the empty optional.
+            // A value that can be none as well is wrapped in a tuple, so that it differs from an empty optional.
             if (!element) return add(nullptr);
             if (!detail::may_be_none(*element)) return add(*element);
             begin_tuple().add(*element).end_tuple();

@@ -1,7 +1,7 @@
 //! A mutex for data that one thread uses most of the time: it locks by plain stores, until another thread comes.
 //!
-//! Locking and unlocking a mutex are atomic operations, each as dear as a hash. Most caches are changed by one thread.
-//! So the first thread that locks a [`Biased`] becomes its owner:
+//! Locking and unlocking a mutex takes two atomic operations, and each costs as much time as hashing a key. Most caches
+//! are changed by one thread. So the first thread that locks a [`Biased`] becomes its owner (biased locking):
 //!
 //! ```text
 //! the owner                        another thread, once
@@ -35,7 +35,7 @@ const NEW: u32 = 0;
 /// All threads lock the mutex.
 const SHARED: u32 = u32::MAX;
 
-/// A mutex with an owner that locks it by plain stores. It survives a fork as [`Mutex`] does.
+/// A mutex with an owner that locks it by plain stores. It survives a fork as `sync::Mutex` does.
 pub struct Biased<T> {
     /// The owner's token, [`NEW`] or [`SHARED`].
     owner: AtomicU32,
@@ -188,12 +188,13 @@ impl<T> Drop for BiasedGuard<'_, T> {
     }
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(all(test, not(any(miri, shuttle))))]
 mod tests {
     use std::sync::Barrier;
     use std::thread;
 
     use super::*;
+    use crate::sync::forked;
 
     impl<T> Biased<T> {
         fn owner(&self) -> u32 {
@@ -261,24 +262,6 @@ mod tests {
                 add();
             });
             assert_eq!(*biased.lock(), 3 * TIMES + 1);
-        }
-    }
-
-    /// Runs `child` in a forked process; returns whether it returned true in time.
-    fn forked(child: impl FnOnce() -> bool) -> bool {
-        // SAFETY: the child only uses locks, and leaves by _exit; the alarm ends one that hangs.
-        unsafe {
-            match libc::fork() {
-                0 => {
-                    libc::alarm(120);
-                    libc::_exit(i32::from(!child()))
-                }
-                pid => {
-                    let mut status = 0;
-                    assert_eq!(libc::waitpid(pid, &mut status, 0), pid);
-                    status == 0
-                }
-            }
         }
     }
 

@@ -221,11 +221,11 @@ impl<T: Default> Default for RwLock<T> {
 }
 
 #[cfg(all(test, not(miri)))]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// Runs `child` in a forked process. Returns whether it returned true in time.
-    fn forked(child: impl FnOnce() -> bool) -> bool {
+    pub(crate) fn forked(child: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child only uses locks, and leaves by _exit; the alarm ends one that hangs.
         unsafe {
             match libc::fork() {

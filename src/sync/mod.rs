@@ -29,6 +29,8 @@ mod try_arc;
 
 pub use cache_padded::{CachePadded, Padding, on_separate_lines};
 pub use clock::{monotonic_ns, stopwatch_ns};
+#[cfg(all(test, not(any(miri, shuttle))))]
+pub(crate) use fork_safe::tests::forked;
 pub(crate) use lock::RawMutex;
 pub use lock::{Condvar, Mutex, MutexGuard, RwLock, atomic, process, wait_for, yield_now};
 pub use lock_file::{LockFile, Mode};

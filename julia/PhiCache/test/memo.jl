@@ -281,7 +281,7 @@ end
     @test applied(sin, 1.0) == sin(1.0) && applied(cos, 1.0) == cos(1.0)
     @test applied(x -> x + 1, 1.0) == 2.0 && applied(x -> x + 2, 1.0) == 3.0
     @test converted_to(Int, 1) === 1 && converted_to(Float64, 1) === 1.0
-    # An object that may change is the same or another, whatever is in it.
+    # Mutable objects are compared by identity, not by their contents.
     count, counts = Ref(0), [0]
     @noinline counted(calls, counts) = Memo(x -> (counts[1] += 1; calls[] += 1); cache=cache, prefix="counted")(1)
     @test counted(count, counts) == counted(count, counts) == 1 && count[] == counts[1] == 1
