@@ -56,16 +56,14 @@ impl<P: Policy> LocalCache<P> {
     /// The value of `key`, on the fast path. Counts a hit, but no miss; and nothing if there is no place for the value,
     /// which is asked for only then.
     #[inline(always)]
-    pub fn try_fast_hit<O>(&self, key: &[u8], place: impl FnOnce() -> Option<O>) -> Fast<(Value, O)> {
+    pub fn try_fast_hit(&self, key: &[u8], has_place: impl FnOnce() -> bool) -> Fast<Value> {
         fast_guard!(guard else Fast::Slow);
         match self.try_fast_find(guard, key, false) {
-            Fast::Hit(fast) => match place() {
-                Some(place) => match fast.found.try_fast_pin(guard) {
-                    Some(value) => fast.is_hit((value, place)),
-                    None => Fast::Slow,
-                },
+            Fast::Hit(fast) if has_place() => match fast.found.try_fast_pin(guard) {
+                Some(value) => fast.is_hit(value),
                 None => Fast::Slow,
             },
+            Fast::Hit(_) => Fast::Slow,
             Fast::Miss => Fast::Miss,
             Fast::Slow => Fast::Slow,
         }
