@@ -180,6 +180,14 @@ impl Cache {
         each!(self, cache => Ok(cache.contains(key)), shared => cache.contains(key))
     }
 
+    /// As [`Cache::contains`], on the fast path.
+    #[inline(always)]
+    pub fn try_fast_contains(&self, key: &[u8]) -> Option<bool> {
+        each!(self, cache => cache.try_fast_contains(key),
+        // The backing may have a value that this process has not.
+        shared => cache.near().try_fast_contains(key).filter(|has| *has))
+    }
+
     /// Stores a value.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
         each!(self, cache => cache.set(key, value), shared => cache.set(key, value))

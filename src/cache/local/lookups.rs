@@ -227,6 +227,20 @@ impl<P: Policy> LocalCache<P> {
         self.contains_hashed(&key.into())
     }
 
+    /// As [`LocalCache::contains`], on the fast path.
+    #[inline(always)]
+    pub fn try_fast_contains(&self, key: &[u8]) -> Option<bool> {
+        fast_guard!(guard else None);
+        match self.table.find_fast(guard, key) {
+            Some(_) => Some(true),
+            None => match self.policy.try_fast_inherited(guard, key) {
+                Fast::Hit(_) => Some(true),
+                Fast::Miss => Some(false),
+                Fast::Slow => None,
+            },
+        }
+    }
+
     /// As [`LocalCache::contains`].
     pub(in crate::cache) fn contains_hashed(&self, key: &Hashed) -> bool {
         epoch::read(|guard| self.find(guard, key).is_some())

@@ -21,7 +21,7 @@ use crate::ffi::border::parts::Joined;
 use crate::ffi::border::pointer::are_valid;
 use crate::ffi::border::reader::try_fast_reader;
 use crate::ffi::border::result::try_writer;
-use crate::ffi::border::translate::{lent, refusal};
+use crate::ffi::border::translate::{found, lent, refusal};
 use crate::ffi::border::types::*;
 use crate::ffi::border::unwind::is_unwinder_ready;
 use crate::iit::{Direction, Mice, NodeSet};
@@ -108,6 +108,13 @@ pub(in crate::ffi) fn get<C: CacheType>(
             Some(PHICACHE_MISS)
         }
     }
+}
+
+/// Tells whether a key has a value.
+#[inline(always)]
+pub(in crate::ffi) fn contains<C: CacheType>(cache: *mut C, key: phicache_bytes) -> Option<phicache_status> {
+    let key = some_key(key)?;
+    try_fast_cache(cache)?.try_fast_contains(key).map(found)
 }
 
 /// Where a value is copied to.
