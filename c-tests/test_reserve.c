@@ -31,7 +31,14 @@ static phicache_mice some_mice(void) {
 
 static phicache_status write_a_mice_that_is_too_long(phicache_result *result) {
     phicache_mice mice = some_mice();
+    uint8_t *payload;
     mice.payload = bytes(NULL, SIZE_MAX);
+    return phicache_result_mice(result, &mice, &payload);
+}
+
+static phicache_status write_a_mice_without_its_payload(phicache_result *result) {
+    phicache_mice mice = some_mice();
+    mice.payload = bytes(NULL, 8);
     return phicache_result_mice(result, &mice, NULL);
 }
 
@@ -170,10 +177,12 @@ static phicache_status by_method_straight_through(plan *self, phicache_value *va
 static void check_way(const char *name, way *call) {
     static step *const steps[] = {reserve_too_much,         reserve_too_much_uninitialized,
                                   reserve_nowhere,          reserve_nowhere_uninitialized,
-                                  write_a_mice_that_is_too_long, write_a_mice_without_phi};
+                                  write_a_mice_that_is_too_long, write_a_mice_without_phi,
+                                  write_a_mice_without_its_payload};
     static const phicache_status statuses[] = {
         PHICACHE_ERROR_OUT_OF_MEMORY,    PHICACHE_ERROR_OUT_OF_MEMORY, PHICACHE_ERROR_INVALID_ARGUMENT,
-        PHICACHE_ERROR_INVALID_ARGUMENT, PHICACHE_ERROR_OUT_OF_MEMORY, PHICACHE_ERROR_INVALID_ARGUMENT};
+        PHICACHE_ERROR_INVALID_ARGUMENT, PHICACHE_ERROR_OUT_OF_MEMORY, PHICACHE_ERROR_INVALID_ARGUMENT,
+        PHICACHE_ERROR_INVALID_ARGUMENT};
     static const int32_t codes[] = {0, 1, -17};
     size_t i, j;
     for (i = 0; i < sizeof steps / sizeof *steps; i++) {

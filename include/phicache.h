@@ -2226,7 +2226,8 @@ phicache_status phicache_result_truncate(phicache_result *result, size_t len);
  *
  * @param result       The callback's result.
  * @param mice         The MICE.
- * @param out_payload  [nullable] The first byte of the payload, which may be written until the callback returns.
+ * @param out_payload  [nullable] The first byte of the payload, which may be written until the callback returns. NULL
+ *                     only if `mice` has the payload, or its length is 0.
  */
 phicache_status phicache_result_mice(phicache_result *result, const phicache_mice *mice, uint8_t **out_payload);
 
