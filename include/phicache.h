@@ -3756,12 +3756,13 @@ phicache_status phicache_mice_cache_set(phicache_mice_cache *cache,
                                         const phicache_mice *mice);
 
 /**
- * Tells what `phicache_mice_cache_set` would return for a MICE with this φ, before you prepare its payload. Counts
- * nothing.
+ * Tells whether `phicache_mice_cache_set` would refuse every MICE with this φ, before you prepare its payload. Counts
+ * nothing. After OK, `set` may still refuse a MICE for which there is no room, or because the file system fails.
  *
  * @param cache  The cache.
  * @param phi    The φ; NaN is an error.
- * @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY.
+ * @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY; on disk OK, REFUSED_CUT, or, if it is read only,
+ *         REFUSED_DISABLED; in Redis OK or REFUSED_CUT.
  */
 phicache_status phicache_mice_cache_would_store(phicache_mice_cache *cache, double phi);
 

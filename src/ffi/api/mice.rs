@@ -272,12 +272,13 @@ extern "C" fn set(cache: *mut phicache_mice_cache, key: phicache_bytes, mice: *c
     })
 }
 
-/// Tells what `phicache_mice_cache_set` would return for a MICE with this φ, before you prepare its payload. Counts
-/// nothing.
+/// Tells whether `phicache_mice_cache_set` would refuse every MICE with this φ, before you prepare its payload. Counts
+/// nothing. After OK, `set` may still refuse a MICE for which there is no room, or because the file system fails.
 ///
 /// @param cache  The cache.
 /// @param phi    The φ; NaN is an error.
-/// @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY.
+/// @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY; on disk OK, REFUSED_CUT, or, if it is read only,
+///         REFUSED_DISABLED; in Redis OK or REFUSED_CUT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mice_cache, phi: f64) -> phicache_status {
     catch_panics("phicache_mice_cache_would_store", || {
