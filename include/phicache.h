@@ -3613,7 +3613,8 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * parent's record, and remembers if the cut damages it. A record that is damaged, or that belongs to another key, is a
  * miss.
  *
- * A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis.
+ * A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis. In both,
+ * what the parent clears is gone for its children, too.
  *
  * A key may be any bytes. `phicache_key_mice` writes the standard key; a MICE of another direction or mechanism is
  * never stored under it. Values are records (`docs/mice-format.md`). All threads may call the functions at once.
