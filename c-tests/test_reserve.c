@@ -213,6 +213,17 @@ static void a_failed_reservation_decides_the_status_whatever_the_callback_return
     check_way("method, straight through", by_method_straight_through);
 }
 
+static void the_message_says_that_it_was_the_reservation(void) {
+    phicache_dict_cache *cache = new_dict();
+    plan self = {reserve_nowhere, PHICACHE_ERROR_INVALID_ARGUMENT, 0};
+    phicache_value value;
+    CHECK_STATUS(phicache_dict_cache_memoize(cache, text("key"), compute_plan, &self, NULL, &value, NULL),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_TEXT(phicache_last_error(), "phicache_dict_cache_memoize: the callback's last reservation failed: out must "
+                                      "not be NULL");
+    CHECK_OK(phicache_dict_cache_free(cache));
+}
+
 static void a_failed_reservation_also_decides_the_status_in_redis(void) {
     plan self;
     int32_t code = 99;
@@ -350,6 +361,7 @@ static void reserved_bytes_are_zero_also_in_reused_memory(void) {
 
 int main(void) {
     RUN(a_failed_reservation_decides_the_status_whatever_the_callback_returns);
+    RUN(the_message_says_that_it_was_the_reservation);
     RUN(a_failed_reservation_also_decides_the_status_in_redis);
     RUN(a_later_reservation_replaces_a_failed_one);
     RUN(a_lease_completes_with_the_status_of_its_failed_last_reservation);
