@@ -1222,14 +1222,16 @@ phicache_status phicache_config_get_redis_timeout_ms(phicache_config *config, ui
 /**
  * Gives caches in Redis the whole database, as in PyPhi. Applies to caches that are made from now on.
  *
- * Keys are stored as they are given. `clear` is FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses
- * are those of the server, for all its clients. A MICE key is prefixed with `subsys:`, the identity of subsystem and
- * cut, and `:`. A child looks up its own key and then its parent's, every time. No other program may use the database.
+ * Keys are stored as they are given, those of a shared cache after `{fingerprint}@role:`. `clear` of any cache is
+ * FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses are those of the server, for all its clients. A
+ * MICE key is prefixed with `subsys:`, the identity of subsystem and cut, and `:`. A child looks up its own key and then
+ * its parent's, every time. No other program may use the database.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
  * @param enabled  0 is off, the default: caches use only the keys of the namespace. Any other number is on.
  */
-phicache_status phicache_config_set_redis_whole_database(phicache_config *config, int32_t enabled);
+phicache_status phicache_config_set_redis_whole_database(phicache_config *config,
+                                                         int32_t enabled);
 
 /**
  * Tells whether new caches in Redis have the whole database.
@@ -3751,8 +3753,9 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
  * @param cache  The cache.
  * @param key    The key.
  * @param mice   The MICE. Set `struct_size` first.
- * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or
- *         REFUSED_SERVER; on disk OK, REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
+ * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, also if the server failed and
+ *         only this process has the MICE, REFUSED_CUT, or REFUSED_SERVER if it has no room for it either; on disk OK,
+ *         REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
  */
 phicache_status phicache_mice_cache_set(phicache_mice_cache *cache,
                                         phicache_bytes key,
