@@ -176,6 +176,9 @@ public:
     value_writer& add(const T& part) {
         if constexpr (detail::has_parts<T>::value) {
             add_to_value(*this, part);
+        } else if constexpr (std::is_empty_v<T> && detail::is_plain_object<T>) {
+            // Its byte may be one of another object: in a std::tuple both can have one address.
+            put("", 1, 1);
         } else if constexpr (detail::is_plain_object<T>) {
             static_assert(alignof(T) <= 16, "a part has at most 16-byte alignment");
             put(__builtin_addressof(part), sizeof(T), alignof(T));
@@ -250,7 +253,7 @@ public:
             read_from_value(*this, part);
         } else if constexpr (detail::is_plain_object<T>) {
             const void* from = take(1, sizeof(T), alignof(T));
-            if (from != nullptr) std::memcpy(__builtin_addressof(part), from, sizeof(T));
+            if (from != nullptr && !std::is_empty_v<T>) std::memcpy(__builtin_addressof(part), from, sizeof(T));
         } else if constexpr (detail::is_plain_sequence<T>) {
             using E = typename T::value_type;
             const std::size_t count = read_count(sizeof(E));
