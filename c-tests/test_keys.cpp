@@ -218,6 +218,13 @@ struct column : std::vector<double> {
     column imag() const { return {}; }
     [[maybe_unused]] friend column operator+(const column& a, const column&) { return a; }
 };
+/// As a column of Armadillo, which is a matrix too.
+struct one_column : std::vector<double> {
+    using vector::vector;
+    static constexpr bool is_col = true, is_row = false;
+    std::size_t n_rows() const { return size(); }
+    double operator()(std::size_t row, std::size_t) const { return at(row); }
+};
 void a_full_array_of_characters_ends_without_a_nul() {
     const struct {
         char symbol[2], next[2];
@@ -240,6 +247,7 @@ void a_text_is_not_cut_at_a_nul() {
 void a_vector_of_a_library_is_an_array_of_doubles() {
     const column vector{1, 2.5};
     CHECK(key::of(vector).encode() == key::of(std::vector<double>{1, 2.5}).encode());
+    CHECK(key::of(one_column{1, 2.5}).encode() == key::of(vector).encode());
     const phicache::memo<double(const column&)> memo([](const column& x) { return x[1]; });
     CHECK_NEAR(memo(vector), 2.5, 0);
     const phicache::dict_cache cache;

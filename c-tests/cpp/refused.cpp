@@ -1,6 +1,7 @@
 /// refused.cpp: code that must not compile. Each case is one mistake, with a part of the expected message.
 #include <array>
 #include <chrono>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -76,6 +77,29 @@ struct matrix {
 };
 struct tensor : std::vector<float> {
     std::array<int, 3> shape() const { return {1, 2, 3}; }
+};
+/// As in Armadillo: the size is in members.
+struct table_of_numbers {
+    std::size_t n_rows = 2, n_cols = 3;
+    std::array<double, 6> elements{};
+    auto begin() const { return elements.begin(); }
+    auto end() const { return elements.end(); }
+};
+struct image : std::deque<double> {
+    int width() const { return 2; }
+    int height() const { return 3; }
+};
+/// A program's own matrices, known by their elements alone.
+struct by_two_indices : std::deque<double> {
+    double operator()(std::size_t row, std::size_t column) const { return at(3 * row + column); }
+};
+struct by_row {
+    std::vector<double> elements = std::vector<double>(6);
+    const double* operator[](std::size_t row) const { return &elements[3 * row]; }
+    auto begin() const { return elements.begin(); }
+    auto end() const { return elements.end(); }
+    const double* data() const { return elements.data(); }
+    std::size_t size() const { return elements.size(); }
 };
 
 /// The elements of their bases are not all of them.
@@ -455,6 +479,20 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::key(1, 2);
 #elif CASE == 153  // deleted
     (void)phicache::mice_cache();
+#elif CASE == 156  // write add_to_key
+    phicache::memo memo{[](const table_of_numbers& x) { return x.n_rows; }};
+    (void)memo({});
+#elif CASE == 157  // write add_to_key
+    phicache::key().add(image());
+#elif CASE == 158  // write add_to_key
+    phicache::memo memo{[](const by_two_indices& x) { return x(0, 1); }};
+    (void)memo({});
+#elif CASE == 159  // write add_to_key
+    phicache::key().add(by_row());
+#elif CASE == 160  // use_key_of_or_bytes_of
+    (void)cache.memoize<double>(by_row(), [] { return 0.5; });
+#elif CASE == 161  // in the namespace of T
+    (void)cache.get<by_two_indices>("key");
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

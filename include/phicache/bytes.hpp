@@ -33,24 +33,69 @@ inline constexpr bool always_false = false;
 /// In place of code for types that a static_assert elsewhere has refused, so that there is one message.
 [[noreturn]] inline void refused() noexcept { std::abort(); }
 
-/// Types with rows and columns or a shape, such as matrices and parts of them. Their elements alone do not say what
-/// they are, and those after `data()` may belong to others. Eigen's vectors without gaps are like std::vector.
 template <class T, class = void>
-inline constexpr bool has_rows = false;
+struct is_range : std::false_type {};
 template <class T>
-inline constexpr bool has_rows<
-    T, std::void_t<decltype(std::declval<const T&>().rows()), decltype(std::declval<const T&>().cols())>> = true;
+struct is_range<
+    T, std::void_t<decltype(std::begin(std::declval<const T&>())), decltype(std::end(std::declval<const T&>()))>>
+    : std::true_type {};
+
+// Matrices and parts of them: their elements alone do not say what they are, and those after `data()` may belong to
+// others. They are known by the names that libraries and programs have for their size, and by their elements.
+
+#define PHICACHE_HPP_HAS(trait, first, second)                                                                   \
+    template <class T, class = void>                                                                             \
+    inline constexpr bool trait = false;                                                                         \
+    template <class T>                                                                                           \
+    inline constexpr bool trait<                                                                                 \
+        T, std::void_t<decltype(std::declval<const T&>().first), decltype(std::declval<const T&>().second)>> = true
+PHICACHE_HPP_HAS(has_rows, rows(), cols());
+PHICACHE_HPP_HAS(has_columns, rows(), columns());
+PHICACHE_HPP_HAS(has_row_members, rows, cols);
+PHICACHE_HPP_HAS(has_n_rows, n_rows, n_cols);
+PHICACHE_HPP_HAS(has_nrows, nrows(), ncols());
+PHICACHE_HPP_HAS(has_nrow, nrow(), ncol());
+PHICACHE_HPP_HAS(has_num_rows, num_rows(), num_cols());
+PHICACHE_HPP_HAS(has_nr, nr(), nc());
+PHICACHE_HPP_HAS(has_size1, size1(), size2());
+PHICACHE_HPP_HAS(has_width, width(), height());
+PHICACHE_HPP_HAS(has_shape, shape(), shape());
+PHICACHE_HPP_HAS(has_dimensions, dimensions(), dimensions());
+PHICACHE_HPP_HAS(has_extents, extent(0), extent(1));
+PHICACHE_HPP_HAS(takes_two_indices, operator()(0, 0), operator()(0, 0));
+#undef PHICACHE_HPP_HAS
+/// Ranges in which `m[i]` is a row, and not an element.
 template <class T, class = void>
-inline constexpr bool has_shape = false;
+inline constexpr bool is_indexed_by_row = false;
 template <class T>
-inline constexpr bool has_shape<T, std::void_t<decltype(std::declval<const T&>().shape())>> = true;
+inline constexpr bool is_indexed_by_row<T, std::void_t<decltype(std::declval<const T&>()[0])>> =
+    !std::is_convertible_v<
+        decltype(std::declval<const T&>()[0]),
+        const typename std::iterator_traits<decltype(std::begin(std::declval<const T&>()))>::value_type&>;
+/// Vectors without gaps of Eigen, and those of Armadillo, are like std::vector.
 template <class T, class = void>
 inline constexpr bool is_one_dimensional = false;
 template <class T>
 inline constexpr bool is_one_dimensional<
     T, std::enable_if_t<T::IsVectorAtCompileTime && static_cast<int>(T::InnerStrideAtCompileTime) == 1>> = true;
 template <class T>
-inline constexpr bool is_shaped = (has_rows<T> || has_shape<T>) && !is_one_dimensional<T>;
+inline constexpr bool is_one_dimensional<T, std::enable_if_t<T::is_col || T::is_row>> = true;
+template <class T>
+constexpr bool has_dimensions_of_a_matrix() noexcept {
+    if constexpr (!std::is_class_v<T> || is_one_dimensional<T>) {
+        return false;
+    } else if constexpr (has_rows<T> || has_columns<T> || has_row_members<T> || has_n_rows<T> || has_nrows<T> ||
+                         has_nrow<T> || has_num_rows<T> || has_nr<T> || has_size1<T> || has_width<T> || has_shape<T> ||
+                         has_dimensions<T> || has_extents<T>) {
+        return true;
+    } else if constexpr (is_range<T>::value) {
+        return takes_two_indices<T> || is_indexed_by_row<T>;
+    } else {
+        return false;
+    }
+}
+template <class T>
+inline constexpr bool is_shaped = has_dimensions_of_a_matrix<T>();
 
 /// The element type of a contiguous range (std::vector, std::string, std::span, an array, …); void for other types.
 template <class R, class = void>
@@ -73,13 +118,6 @@ template <class T>
 struct is_std_array : std::false_type {};
 template <class T, std::size_t N>
 struct is_std_array<std::array<T, N>> : std::true_type {};
-
-template <class T, class = void>
-struct is_range : std::false_type {};
-template <class T>
-struct is_range<
-    T, std::void_t<decltype(std::begin(std::declval<const T&>())), decltype(std::end(std::declval<const T&>()))>>
-    : std::true_type {};
 
 template <class T>
 struct is_optional : std::false_type {};

@@ -63,7 +63,7 @@ template <class T>
 struct is_container<T, std::void_t<decltype(std::size(std::declval<const T&>())), decltype(std::declval<T&>().clear()),
                                    decltype(std::declval<T&>().insert(std::declval<T&>().end(),
                                                                       std::declval<item_t<T>>()))>>
-    : std::bool_constant<!extends_container<T> && has_one_order<T>> {};
+    : std::bool_constant<!extends_container<T> && !is_shaped<T> && has_one_order<T>> {};
 
 /// Whether a T can be stored and read back, by itself or as a part.
 template <class T>
