@@ -309,6 +309,15 @@ inline constexpr bool is_no_bytes =
     (!is_plain_range<T> || has_own_encoding<T>::value || has_unfit_encoding<T> || extends_container<T>) &&
     !converts_to_bytes<T>;
 
+/// Ranges that are taken for bytes: those that own their elements, and views.
+template <class R>
+inline constexpr bool is_byte_range = is_plain_range<R> && !is_char_array<R> && !is_no_bytes<R>;
+template <class R>
+inline constexpr bool is_owning_range =
+    is_byte_range<R> && (!std::is_trivially_copyable_v<R> || std::is_array_v<R> || is_std_array<R>::value);
+template <class R>
+inline constexpr bool is_view = is_byte_range<R> && !is_owning_range<R>;
+
 }  // namespace detail
 
 template <class T>
@@ -342,12 +351,12 @@ public:
     template <class Object, std::enable_if_t<detail::is_no_bytes<Object>, int> = 0>
     bytes(const Object& use_key_of_or_bytes_of) = delete;
     constexpr bytes(phicache_bytes raw) noexcept : raw_(raw) {}
-    /// The elements of a contiguous range.
-    template <class Range, std::enable_if_t<detail::is_plain_range<Range> && !detail::is_char_array<Range> &&
-                                                !detail::is_no_bytes<Range>,
-                                            int> = 0>
-    bytes(const Range& range) noexcept
-        : bytes(static_cast<const void*>(std::data(range)), std::size(range) * sizeof(detail::element_t<Range>)) {}
+    /// The elements of a contiguous range, which must outlive the result: `bytes b = key::of(1);` dangles.
+    template <class Range, std::enable_if_t<detail::is_owning_range<Range>, int> = 0>
+    bytes(const Range& range PHICACHE_HPP_BORROWED) noexcept : bytes(elements(range)) {}
+    /// The elements that a view refers to.
+    template <class View, std::enable_if_t<detail::is_view<View>, int> = 0>
+    bytes(const View& view) noexcept : bytes(elements(view)) {}
 
     constexpr const std::uint8_t* data() const noexcept { return raw_.data; }
     constexpr std::size_t size() const noexcept { return raw_.len; }
@@ -369,12 +378,17 @@ public:
     friend bool operator!=(bytes a, bytes b) noexcept { return !(a == b); }
 
 private:
+    template <class Range>
+    static bytes elements(const Range& range) noexcept {
+        return bytes(static_cast<const void*>(std::data(range)), std::size(range) * sizeof(detail::element_t<Range>));
+    }
+
     phicache_bytes raw_{nullptr, 0};
 };
 
 /// The bytes of one trivially copyable object that is not a pointer or a view; the object must outlive the result.
 template <class T>
-bytes bytes_of(const T& object) noexcept {
+bytes bytes_of(const T& object PHICACHE_HPP_BORROWED) noexcept {
     static_assert(detail::is_plain_object<T>,
                   "bytes_of needs a trivially copyable object, no pointer and no view");
     return bytes(static_cast<const void*>(__builtin_addressof(object)), sizeof(T));
@@ -419,7 +433,7 @@ class text {
 public:
     constexpr text(std::nullptr_t = nullptr) noexcept {}
     constexpr text(const char* chars) noexcept : chars_(chars) {}
-    text(const std::string& string) noexcept
+    text(const std::string& string PHICACHE_HPP_BORROWED) noexcept
         : chars_(std::strlen(string.c_str()) == string.size() ? string.c_str() : "\xFF") {}
     constexpr const char* c_str() const noexcept { return chars_; }
 

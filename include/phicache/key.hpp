@@ -356,9 +356,9 @@ public:
         return bytes(encoded);
     }
     /// @copydoc try_encode
-    bytes encode(typing types = typing::untyped) const { return try_encode(types).value(); }
+    bytes encode(typing types = typing::untyped) const PHICACHE_HPP_BORROWED { return try_encode(types).value(); }
     /// The untyped bytes, where a key is expected.
-    operator bytes() const { return encode(); }
+    operator bytes() const PHICACHE_HPP_BORROWED { return encode(); }
 
     /// Fails if an element could not be added.
     expected<void> check() const noexcept {
