@@ -516,6 +516,11 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     cache.set("key", long_bond());
 #elif CASE == 166  // use_key_of_or_bytes_of
     (void)cache.get<int>(long_bond());
+#elif CASE == 167  // views only of constants
+    phicache::memo memo{[](phicache::span<double> x) { return x[0] = 1; }};
+    (void)memo(std::vector<double>(1));
+#elif CASE == 168  // views only of constants
+    phicache::method method{"phi", [](analysis&, phicache::span<int> x) { return x[0] = 1; }};
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif
