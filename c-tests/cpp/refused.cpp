@@ -521,6 +521,16 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)memo(std::vector<double>(1));
 #elif CASE == 168  // views only of constants
     phicache::method method{"phi", [](analysis&, phicache::span<int> x) { return x[0] = 1; }};
+#elif CASE == 169  // use_key_of
+    (void)cache.memoize<double>({std::string("iron"), number}, [] { return 0.5; });
+#elif CASE == 170  // use_key_of
+    (void)cache.memoize<double>({0.5, number}, [] { return 0.5; });
+#elif CASE == 171  // use_key_of
+    (void)cache.get<double>({"iron", "gold", number});
+#elif CASE == 172  // use_key_of
+    cache.set({std::vector<double>{1}, number}, 0.5);
+#elif CASE == 173  // use_key_of
+    (void)cache.get({no_element(), "iron"});
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -413,6 +413,16 @@ public:
         add(bytes(first)), add(bytes(second)), (add(bytes(more)), ...);
         parts_[at] = bytes(span<const std::uint32_t>(lengths_, at));
     }
+    /// Other arguments are elements of a `key`. (Of a pointer and a size, and of equal numbers, `bytes` says so.)
+    template <class First, class Second, class... More,
+              std::enable_if_t<!(std::is_convertible_v<const First&, bytes> &&
+                                 std::is_convertible_v<const Second&, bytes> &&
+                                 (std::is_convertible_v<const More&, bytes> && ...)) &&
+                                   !(std::is_pointer_v<std::decay_t<First>> && sizeof...(More) == 0) &&
+                                   !(std::is_arithmetic_v<First> && std::is_same_v<First, Second> &&
+                                     (std::is_same_v<First, More> && ...)),
+                               int> = 0>
+    key_parts(const First& use_key_of, const Second&, const More&...) = delete;
     key_parts(const key_parts&) = delete;
     key_parts& operator=(const key_parts&) = delete;
 
