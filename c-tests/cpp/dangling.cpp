@@ -1,5 +1,5 @@
-/// dangling.cpp: bytes and text that are kept longer than what they refer to. clang sees it (g++ does not). Each case is
-/// one mistake, with a part of the expected message.
+/// dangling.cpp: bytes and text that are kept longer than what they refer to. clang sees it; g++ does not. Each case
+/// is one mistake, with a part of the expected message.
 #include <array>
 #include <phicache.hpp>
 #include <string>
