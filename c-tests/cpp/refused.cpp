@@ -531,6 +531,12 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     cache.set({std::vector<double>{1}, number}, 0.5);
 #elif CASE == 173  // use_key_of
     (void)cache.get({no_element(), "iron"});
+#elif CASE == 174  // does not return a value
+    struct constant {
+        const int n = 3;
+    };
+    phicache::memo memo{[](int) { return std::optional<constant>(constant{}); }};
+    (void)memo(1);
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

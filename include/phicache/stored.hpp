@@ -101,7 +101,7 @@ constexpr bool reads_and_writes() noexcept {
         return true;
     } else if constexpr (is_plain_sequence<T>) {
         return is_container<T>::value && std::is_default_constructible_v<element_t<T>>;
-    } else if constexpr (is_tuple<T>::value && !std::is_move_assignable_v<T>) {
+    } else if constexpr ((is_tuple<T>::value || is_optional<T>::value) && !std::is_move_assignable_v<T>) {
         return false;  // a pair with a constant, as in a map
     } else {
         return consists_of_values<T>();
