@@ -108,6 +108,10 @@ void functions_and_memos_run_once() {
         options.maximum_memory_percent = {};
         options.prefix = "half";  // no version
         CHECK_ERROR(status::error_invalid_argument, phicache::memo<double(int)>([](int) { return 0.0; }, options));
+        // A version is not enough for a method.
+        int object = 1;
+        const phicache::method method("half", [](int& of, int whole) { return of * whole; });
+        CHECK_MESSAGE("lacks the object", method(cache, object, 3));
     }
 }
 

@@ -218,6 +218,55 @@ struct column : std::vector<double> {
     column imag() const { return {}; }
     [[maybe_unused]] friend column operator+(const column& a, const column&) { return a; }
 };
+/// As a column of Armadillo, which is a matrix too.
+struct one_column : std::vector<double> {
+    using vector::vector;
+    static constexpr bool is_col = true, is_row = false;
+    std::size_t n_rows() const { return size(); }
+    double operator()(std::size_t row, std::size_t) const { return at(row); }
+};
+namespace bodies {
+struct solid {
+    int id = 0;
+};
+void add_to_key(key& to, const solid& x) { to.add(x.id); }
+struct renamed : solid {};
+struct ball : solid {
+    double radius = 1;
+};
+void add_to_key(key& to, const ball& x) { to.add(x.id).add(x.radius); }
+
+struct shape {
+    virtual ~shape() = default;
+    virtual void add(key& to) const = 0;
+};
+void add_to_key(key& to, const shape& x) { x.add(to); }
+struct circle final : shape {
+    explicit circle(double r) : radius(r) {}
+    void add(key& to) const override { to.add(radius); }
+    double radius;
+};
+
+template <class T>
+struct box {
+    T content;
+};
+template <class T>
+void add_to_key(key& to, const box<T>& x) {
+    to.add(x.content);
+}
+}  // namespace bodies
+
+/// Also the function of a base class, if it leaves out nothing.
+void a_derived_class_is_what_its_function_adds() {
+    bodies::ball one, two;
+    two.radius = 2;
+    CHECK(key::of(one).encode() != key::of(two).encode());
+    CHECK(key::of(bodies::renamed()).encode() == key::of(bodies::solid()).encode());
+    CHECK(key::of(bodies::circle(1)).encode() != key::of(bodies::circle(2)).encode());
+    CHECK(key::of(bodies::box<int>{1}).encode() != key::of(bodies::box<int>{2}).encode());
+}
+
 void a_full_array_of_characters_ends_without_a_nul() {
     const struct {
         char symbol[2], next[2];
@@ -240,6 +289,7 @@ void a_text_is_not_cut_at_a_nul() {
 void a_vector_of_a_library_is_an_array_of_doubles() {
     const column vector{1, 2.5};
     CHECK(key::of(vector).encode() == key::of(std::vector<double>{1, 2.5}).encode());
+    CHECK(key::of(one_column{1, 2.5}).encode() == key::of(vector).encode());
     const phicache::memo<double(const column&)> memo([](const column& x) { return x[1]; });
     CHECK_NEAR(memo(vector), 2.5, 0);
     const phicache::dict_cache cache;
@@ -562,6 +612,7 @@ int main() {
     RUN(the_test_vectors_agree);
     RUN(every_type_has_its_element);
     RUN(the_elements_of_an_object_do_not_run_into_those_of_the_next);
+    RUN(a_derived_class_is_what_its_function_adds);
     RUN(a_full_array_of_characters_ends_without_a_nul);
     RUN(a_text_is_not_cut_at_a_nul);
     RUN(a_vector_of_a_library_is_an_array_of_doubles);

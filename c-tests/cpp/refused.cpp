@@ -1,6 +1,7 @@
 /// refused.cpp: code that must not compile. Each case is one mistake, with a part of the expected message.
 #include <array>
 #include <chrono>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -77,6 +78,29 @@ struct matrix {
 struct tensor : std::vector<float> {
     std::array<int, 3> shape() const { return {1, 2, 3}; }
 };
+/// As in Armadillo: the size is in members.
+struct table_of_numbers {
+    std::size_t n_rows = 2, n_cols = 3;
+    std::array<double, 6> elements{};
+    auto begin() const { return elements.begin(); }
+    auto end() const { return elements.end(); }
+};
+struct image : std::deque<double> {
+    int width() const { return 2; }
+    int height() const { return 3; }
+};
+/// A program's own matrices, known by their elements alone.
+struct by_two_indices : std::deque<double> {
+    double operator()(std::size_t row, std::size_t column) const { return at(3 * row + column); }
+};
+struct by_row {
+    std::vector<double> elements = std::vector<double>(6);
+    const double* operator[](std::size_t row) const { return &elements[3 * row]; }
+    auto begin() const { return elements.begin(); }
+    auto end() const { return elements.end(); }
+    const double* data() const { return elements.data(); }
+    std::size_t size() const { return elements.size(); }
+};
 
 /// The elements of their bases are not all of them.
 struct path : std::vector<double> {
@@ -93,6 +117,17 @@ template <class... A>
 struct tagged : std::variant<A...> {
     using std::variant<A...>::variant;
     char tag = 0;  // in the padding of the variant
+};
+
+/// Functions of a base class, which leave out a member.
+struct bond {
+    int order = 1;
+};
+[[maybe_unused]] static void add_to_key(phicache::key& key, const bond& x) { key.add(x.order); }
+[[maybe_unused]] static void add_to_value(phicache::value_writer& out, const bond& x) { out.add(x.order); }
+[[maybe_unused]] static void read_from_value(phicache::value_reader& in, bond& x) { in.read(x.order); }
+struct long_bond : bond {
+    double length = 1;
 };
 
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
@@ -455,6 +490,53 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::key(1, 2);
 #elif CASE == 153  // deleted
     (void)phicache::mice_cache();
+#elif CASE == 156  // write add_to_key
+    phicache::memo memo{[](const table_of_numbers& x) { return x.n_rows; }};
+    (void)memo({});
+#elif CASE == 157  // write add_to_key
+    phicache::key().add(image());
+#elif CASE == 158  // write add_to_key
+    phicache::memo memo{[](const by_two_indices& x) { return x(0, 1); }};
+    (void)memo({});
+#elif CASE == 159  // write add_to_key
+    phicache::key().add(by_row());
+#elif CASE == 160  // use_key_of_or_bytes_of
+    (void)cache.memoize<double>(by_row(), [] { return 0.5; });
+#elif CASE == 161  // in the namespace of T
+    (void)cache.get<by_two_indices>("key");
+#elif CASE == 162  // that of a base class leaves out members of T
+    phicache::memo memo{[](const long_bond& x) { return x.length; }};
+    (void)memo({});
+#elif CASE == 163  // that of a base class leaves out members of T
+    phicache::key().add(std::vector<long_bond>(1));
+#elif CASE == 164  // and not of a base class only
+    phicache::memo memo{[](int) { return long_bond(); }};
+    (void)memo(1);
+#elif CASE == 165  // and not of a base class only
+    cache.set("key", long_bond());
+#elif CASE == 166  // use_key_of_or_bytes_of
+    (void)cache.get<int>(long_bond());
+#elif CASE == 167  // views only of constants
+    phicache::memo memo{[](phicache::span<double> x) { return x[0] = 1; }};
+    (void)memo(std::vector<double>(1));
+#elif CASE == 168  // views only of constants
+    phicache::method method{"phi", [](analysis&, phicache::span<int> x) { return x[0] = 1; }};
+#elif CASE == 169  // use_key_of
+    (void)cache.memoize<double>({std::string("iron"), number}, [] { return 0.5; });
+#elif CASE == 170  // use_key_of
+    (void)cache.memoize<double>({0.5, number}, [] { return 0.5; });
+#elif CASE == 171  // use_key_of
+    (void)cache.get<double>({"iron", "gold", number});
+#elif CASE == 172  // use_key_of
+    cache.set({std::vector<double>{1}, number}, 0.5);
+#elif CASE == 173  // use_key_of
+    (void)cache.get({no_element(), "iron"});
+#elif CASE == 174  // does not return a value
+    struct constant {
+        const int n = 3;
+    };
+    phicache::memo memo{[](int) { return std::optional<constant>(constant{}); }};
+    (void)memo(1);
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -33,24 +33,69 @@ inline constexpr bool always_false = false;
 /// In place of code for types that a static_assert elsewhere has refused, so that there is one message.
 [[noreturn]] inline void refused() noexcept { std::abort(); }
 
-/// Types with rows and columns or a shape, such as matrices and parts of them. Their elements alone do not say what
-/// they are, and those after `data()` may belong to others. Eigen's vectors without gaps are like std::vector.
 template <class T, class = void>
-inline constexpr bool has_rows = false;
+struct is_range : std::false_type {};
 template <class T>
-inline constexpr bool has_rows<
-    T, std::void_t<decltype(std::declval<const T&>().rows()), decltype(std::declval<const T&>().cols())>> = true;
+struct is_range<
+    T, std::void_t<decltype(std::begin(std::declval<const T&>())), decltype(std::end(std::declval<const T&>()))>>
+    : std::true_type {};
+
+// Matrices and parts of them: their elements alone do not say what they are, and those after `data()` may belong to
+// others. They are known by the names that libraries and programs have for their size, and by their elements.
+
+#define PHICACHE_HPP_HAS(trait, first, second)                                                                   \
+    template <class T, class = void>                                                                             \
+    inline constexpr bool trait = false;                                                                         \
+    template <class T>                                                                                           \
+    inline constexpr bool trait<                                                                                 \
+        T, std::void_t<decltype(std::declval<const T&>().first), decltype(std::declval<const T&>().second)>> = true
+PHICACHE_HPP_HAS(has_rows, rows(), cols());
+PHICACHE_HPP_HAS(has_columns, rows(), columns());
+PHICACHE_HPP_HAS(has_row_members, rows, cols);
+PHICACHE_HPP_HAS(has_n_rows, n_rows, n_cols);
+PHICACHE_HPP_HAS(has_nrows, nrows(), ncols());
+PHICACHE_HPP_HAS(has_nrow, nrow(), ncol());
+PHICACHE_HPP_HAS(has_num_rows, num_rows(), num_cols());
+PHICACHE_HPP_HAS(has_nr, nr(), nc());
+PHICACHE_HPP_HAS(has_size1, size1(), size2());
+PHICACHE_HPP_HAS(has_width, width(), height());
+PHICACHE_HPP_HAS(has_shape, shape(), shape());
+PHICACHE_HPP_HAS(has_dimensions, dimensions(), dimensions());
+PHICACHE_HPP_HAS(has_extents, extent(0), extent(1));
+PHICACHE_HPP_HAS(takes_two_indices, operator()(0, 0), operator()(0, 0));
+#undef PHICACHE_HPP_HAS
+/// Ranges in which `m[i]` is a row, and not an element.
 template <class T, class = void>
-inline constexpr bool has_shape = false;
+inline constexpr bool is_indexed_by_row = false;
 template <class T>
-inline constexpr bool has_shape<T, std::void_t<decltype(std::declval<const T&>().shape())>> = true;
+inline constexpr bool is_indexed_by_row<T, std::void_t<decltype(std::declval<const T&>()[0])>> =
+    !std::is_convertible_v<
+        decltype(std::declval<const T&>()[0]),
+        const typename std::iterator_traits<decltype(std::begin(std::declval<const T&>()))>::value_type&>;
+/// Vectors without gaps of Eigen, and those of Armadillo, are like std::vector.
 template <class T, class = void>
 inline constexpr bool is_one_dimensional = false;
 template <class T>
 inline constexpr bool is_one_dimensional<
     T, std::enable_if_t<T::IsVectorAtCompileTime && static_cast<int>(T::InnerStrideAtCompileTime) == 1>> = true;
 template <class T>
-inline constexpr bool is_shaped = (has_rows<T> || has_shape<T>) && !is_one_dimensional<T>;
+inline constexpr bool is_one_dimensional<T, std::enable_if_t<T::is_col || T::is_row>> = true;
+template <class T>
+constexpr bool has_dimensions_of_a_matrix() noexcept {
+    if constexpr (!std::is_class_v<T> || is_one_dimensional<T>) {
+        return false;
+    } else if constexpr (has_rows<T> || has_columns<T> || has_row_members<T> || has_n_rows<T> || has_nrows<T> ||
+                         has_nrow<T> || has_num_rows<T> || has_nr<T> || has_size1<T> || has_width<T> || has_shape<T> ||
+                         has_dimensions<T> || has_extents<T>) {
+        return true;
+    } else if constexpr (is_range<T>::value) {
+        return takes_two_indices<T> || is_indexed_by_row<T>;
+    } else {
+        return false;
+    }
+}
+template <class T>
+inline constexpr bool is_shaped = has_dimensions_of_a_matrix<T>();
 
 /// The element type of a contiguous range (std::vector, std::string, std::span, an array, …); void for other types.
 template <class R, class = void>
@@ -73,13 +118,6 @@ template <class T>
 struct is_std_array : std::false_type {};
 template <class T, std::size_t N>
 struct is_std_array<std::array<T, N>> : std::true_type {};
-
-template <class T, class = void>
-struct is_range : std::false_type {};
-template <class T>
-struct is_range<
-    T, std::void_t<decltype(std::begin(std::declval<const T&>())), decltype(std::end(std::declval<const T&>()))>>
-    : std::true_type {};
 
 template <class T>
 struct is_optional : std::false_type {};
@@ -230,27 +268,55 @@ template <class T, class = void>
 inline constexpr bool converts_to_bytes = std::is_base_of_v<bytes, T> || std::is_convertible_v<const T&, const char*>;
 template <class T>
 inline constexpr bool converts_to_bytes<T, std::void_t<decltype(std::declval<const T&>().operator bytes())>> = true;
-/// Types with an `add_to_key` of their own: as a key they are what that adds, and not their elements.
+/// A D in place of an argument that is exactly a D, or that is a base class without all of its members.
+template <class D>
+struct exactly {
+    template <class T, std::enable_if_t<std::is_same_v<T, D>, int> = 0>
+    operator const T&() const;
+};
+template <class D>
+struct sliced {
+    template <class T, std::enable_if_t<std::is_base_of_v<T, D> && sizeof(T) != sizeof(D) && !std::is_polymorphic_v<T>,
+                                        int> = 0>
+    operator const T&() const;
+};
+template <class T, class = void>
+inline constexpr bool is_added_to_key = false;
+template <class T>
+inline constexpr bool
+    is_added_to_key<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>> = true;
+/// Types with an `add_to_key` of their own: as a key they are what that adds, and not their elements. That of a base
+/// class is theirs if they have no further members, or if it can call a virtual function.
 template <class T, class = void>
 struct has_own_encoding : std::false_type {};
 template <class T>
-struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>>
-    : std::true_type {};
+struct has_own_encoding<T, std::enable_if_t<is_added_to_key<T>>>
+    : std::bool_constant<is_added_to_key<exactly<T>> || !is_added_to_key<sliced<T>>> {};
 
-/// Types with an `add_to_key` that takes no constant object. It would not be called, so they are no keys.
+/// Types with an `add_to_key` that takes no constant object, or only a part of the object. It would not be called, or
+/// leave out members, so they are no keys.
 template <class T, class = void>
-inline constexpr bool has_mutable_encoding = false;
+inline constexpr bool has_unfit_encoding = false;
 template <class T>
 inline constexpr bool
-    has_mutable_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<T&>()))>> =
+    has_unfit_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<T&>()))>> =
         !has_own_encoding<T>::value;
 
 /// Objects that are not taken for bytes.
 template <class T>
 inline constexpr bool is_no_bytes =
     std::is_class_v<T> &&
-    (!is_plain_range<T> || has_own_encoding<T>::value || has_mutable_encoding<T> || extends_container<T>) &&
+    (!is_plain_range<T> || has_own_encoding<T>::value || has_unfit_encoding<T> || extends_container<T>) &&
     !converts_to_bytes<T>;
+
+/// Ranges that are taken for bytes: those that own their elements, and views.
+template <class R>
+inline constexpr bool is_byte_range = is_plain_range<R> && !is_char_array<R> && !is_no_bytes<R>;
+template <class R>
+inline constexpr bool is_owning_range =
+    is_byte_range<R> && (!std::is_trivially_copyable_v<R> || std::is_array_v<R> || is_std_array<R>::value);
+template <class R>
+inline constexpr bool is_view = is_byte_range<R> && !is_owning_range<R>;
 
 }  // namespace detail
 
@@ -285,12 +351,12 @@ public:
     template <class Object, std::enable_if_t<detail::is_no_bytes<Object>, int> = 0>
     bytes(const Object& use_key_of_or_bytes_of) = delete;
     constexpr bytes(phicache_bytes raw) noexcept : raw_(raw) {}
-    /// The elements of a contiguous range.
-    template <class Range, std::enable_if_t<detail::is_plain_range<Range> && !detail::is_char_array<Range> &&
-                                                !detail::is_no_bytes<Range>,
-                                            int> = 0>
-    bytes(const Range& range) noexcept
-        : bytes(static_cast<const void*>(std::data(range)), std::size(range) * sizeof(detail::element_t<Range>)) {}
+    /// The elements of a contiguous range, which must outlive the result: `bytes b = key::of(1);` dangles.
+    template <class Range, std::enable_if_t<detail::is_owning_range<Range>, int> = 0>
+    bytes(const Range& range PHICACHE_HPP_BORROWED) noexcept : bytes(elements(range)) {}
+    /// The elements that a view refers to.
+    template <class View, std::enable_if_t<detail::is_view<View>, int> = 0>
+    bytes(const View& view) noexcept : bytes(elements(view)) {}
 
     constexpr const std::uint8_t* data() const noexcept { return raw_.data; }
     constexpr std::size_t size() const noexcept { return raw_.len; }
@@ -312,12 +378,17 @@ public:
     friend bool operator!=(bytes a, bytes b) noexcept { return !(a == b); }
 
 private:
+    template <class Range>
+    static bytes elements(const Range& range) noexcept {
+        return bytes(static_cast<const void*>(std::data(range)), std::size(range) * sizeof(detail::element_t<Range>));
+    }
+
     phicache_bytes raw_{nullptr, 0};
 };
 
 /// The bytes of one trivially copyable object that is not a pointer or a view; the object must outlive the result.
 template <class T>
-bytes bytes_of(const T& object) noexcept {
+bytes bytes_of(const T& object PHICACHE_HPP_BORROWED) noexcept {
     static_assert(detail::is_plain_object<T>,
                   "bytes_of needs a trivially copyable object, no pointer and no view");
     return bytes(static_cast<const void*>(__builtin_addressof(object)), sizeof(T));
@@ -362,7 +433,7 @@ class text {
 public:
     constexpr text(std::nullptr_t = nullptr) noexcept {}
     constexpr text(const char* chars) noexcept : chars_(chars) {}
-    text(const std::string& string) noexcept
+    text(const std::string& string PHICACHE_HPP_BORROWED) noexcept
         : chars_(std::strlen(string.c_str()) == string.size() ? string.c_str() : "\xFF") {}
     constexpr const char* c_str() const noexcept { return chars_; }
 

@@ -144,8 +144,14 @@ decltype(auto) convert_result(Call&& call) {
 /// An argument, by constant reference: it becomes part of the key.
 template <class A>
 using argument_t = const remove_cvref<A>&;
+/// Views through which the function can write. On a hit it does not run, and writes nothing.
+template <class T, class = void>
+inline constexpr bool is_writable_view = false;
+template <class T>
+inline constexpr bool is_writable_view<T, std::void_t<decltype(std::data(std::declval<const T&>()))>> =
+    !std::is_const_v<std::remove_pointer_t<decltype(std::data(std::declval<const T&>()))>>;
 template <class A>
-inline constexpr bool is_argument = !std::is_rvalue_reference_v<A> &&
+inline constexpr bool is_argument = !std::is_rvalue_reference_v<A> && !is_writable_view<remove_cvref<A>> &&
                                     (!std::is_lvalue_reference_v<A> || std::is_const_v<std::remove_reference_t<A>>);
 
 /// The shape of a function: whether it writes in place, the type that its memo returns, and its arguments.
@@ -182,7 +188,8 @@ struct is_possible<shape<InPlace, Result, A...>> {
     static_assert(returns, "the function returns nothing: return the value, or take a phicache::result& as the first "
                            "argument and write the value there");
     static_assert(!returns || reads_back, "the function does not return a value: " PHICACHE_HPP_VALUES);
-    static_assert(has_arguments, "the arguments of a memoized function are values or constant references");
+    static_assert(has_arguments, "the arguments of a memoized function are values or constant references, and "
+                                 "views only of constants, as span<const double>");
     static_assert(!has_arguments || has_elements, PHICACHE_HPP_ELEMENTS);
 };
 

@@ -118,7 +118,7 @@ template <class T>
 struct is_alternative : std::bool_constant<std::is_empty_v<T> || is_key_element<T>()> {};
 template <class T>
 constexpr bool is_key_element() noexcept {
-    if constexpr (has_mutable_encoding<T>) {
+    if constexpr (has_unfit_encoding<T>) {
         return false;
     } else if constexpr (has_own_encoding<T>::value || std::is_null_pointer_v<T> ||
                          std::is_same_v<T, std::nullopt_t> || std::is_same_v<T, node_set> || std::is_same_v<T, bytes> ||
@@ -159,8 +159,9 @@ constexpr bool is_key_element() noexcept {
 
 /// What to do with a type that is no element of a key.
 #define PHICACHE_HPP_ELEMENTS                                                                                        \
-    "this type cannot be an element of a key: write add_to_key(phicache::key&, const T&) in the namespace of T; " \
-    "a type that is not yours has to be converted, or put into a struct of your own"
+    "this type cannot be an element of a key: write add_to_key(phicache::key&, const T&) in the namespace of T "     \
+    "(that of a base class leaves out members of T); a type that is not yours has to be converted, or put into a "   \
+    "struct of your own"
 
 }  // namespace detail
 
@@ -215,7 +216,7 @@ public:
     template <class T>
     key& add(const T& element) {
         using U = std::decay_t<T>;
-        if constexpr (detail::has_mutable_encoding<U>) {
+        if constexpr (detail::has_unfit_encoding<U>) {
             static_assert(detail::always_false<T>, PHICACHE_HPP_ELEMENTS);
         } else if constexpr (detail::has_own_encoding<U>::value && std::is_enum_v<U>) {
             add_to_key(*this, element);
@@ -355,9 +356,9 @@ public:
         return bytes(encoded);
     }
     /// @copydoc try_encode
-    bytes encode(typing types = typing::untyped) const { return try_encode(types).value(); }
+    bytes encode(typing types = typing::untyped) const PHICACHE_HPP_BORROWED { return try_encode(types).value(); }
     /// The untyped bytes, where a key is expected.
-    operator bytes() const { return encode(); }
+    operator bytes() const PHICACHE_HPP_BORROWED { return encode(); }
 
     /// Fails if an element could not be added.
     expected<void> check() const noexcept {
@@ -412,6 +413,16 @@ public:
         add(bytes(first)), add(bytes(second)), (add(bytes(more)), ...);
         parts_[at] = bytes(span<const std::uint32_t>(lengths_, at));
     }
+    /// Other arguments are elements of a `key`. (Of a pointer and a size, and of equal numbers, `bytes` says so.)
+    template <class First, class Second, class... More,
+              std::enable_if_t<!(std::is_convertible_v<const First&, bytes> &&
+                                 std::is_convertible_v<const Second&, bytes> &&
+                                 (std::is_convertible_v<const More&, bytes> && ...)) &&
+                                   !(std::is_pointer_v<std::decay_t<First>> && sizeof...(More) == 0) &&
+                                   !(std::is_arithmetic_v<First> && std::is_same_v<First, Second> &&
+                                     (std::is_same_v<First, More> && ...)),
+                               int> = 0>
+    key_parts(const First& use_key_of, const Second&, const More&...) = delete;
     key_parts(const key_parts&) = delete;
     key_parts& operator=(const key_parts&) = delete;
 

@@ -23,4 +23,11 @@
 #define PHICACHE_HPP_END }}
 #endif
 
+// What the result of a function refers to. clang warns if that is a temporary, and the result is kept.
+#if __has_cpp_attribute(clang::lifetimebound)
+#define PHICACHE_HPP_BORROWED [[clang::lifetimebound]]
+#else
+#define PHICACHE_HPP_BORROWED
+#endif
+
 #endif  // PHICACHE_NAMESPACE_HPP

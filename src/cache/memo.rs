@@ -53,13 +53,17 @@ fn head(typed: bool, prefix: Option<&str>) -> Result<Vec<u8>> {
     copy(builder.key_with_prefix(typed, prefix)?)
 }
 
+/// What else the error of a method says: with a version alone, its objects would read each other's results.
+const OBJECT: &str = ". The key of a method lacks the object: if objects with this cache have different results, \
+                      take a memo of a function with the object as an argument";
+
 /// Fails unless the prefix of a function says its version, if the values outlive the code that computed them.
-fn check_version(cache: &Cache, prefix: Option<&str>) -> Result<()> {
+fn check_version(cache: &Cache, prefix: Option<&str>, more: &str) -> Result<()> {
     let has_version = prefix.and_then(|prefix| prefix.rsplit_once('@')).is_some_and(|(_, version)| !version.is_empty());
     match cache {
         Cache::Disk(_) if !has_version => Err(Error::invalid(format!(
             "the prefix \"{}\" has no version; values on disk outlive the code that computed them: give the function a \
-             prefix such as \"entropy@1\", and another version when its results change",
+             prefix such as \"entropy@1\", and another version when its results change{more}",
             prefix.unwrap_or_default()
         ))),
         _ => Ok(()),
@@ -97,7 +101,7 @@ impl Memo {
     ) -> Result<Self> {
         let maximum = maximum.map(check_maximum).transpose()?;
         if let Some(cache) = &cache {
-            check_version(cache, prefix.as_deref())?;
+            check_version(cache, prefix.as_deref(), "")?;
             if maximum.is_some_and(|maximum| maximum != limit::UNLIMITED)
                 && matches!(cache, Cache::Redis(_) | Cache::Disk(_))
             {
@@ -264,7 +268,7 @@ impl Method {
 
     /// The same by the whole key.
     pub fn get_or_reserve_by(&self, cache: &Cache, key: &[u8]) -> Result<MethodLookup> {
-        check_version(cache, self.prefix.as_deref())?;
+        check_version(cache, self.prefix.as_deref(), OBJECT)?;
         cache.prefixes().check(self.prefix.as_deref())?;
         if !self.repertoire || cache.config().repertoires() {
             return cache.get_or_reserve(key).map(MethodLookup::Cached);
