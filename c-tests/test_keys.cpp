@@ -225,48 +225,6 @@ struct one_column : std::vector<double> {
     std::size_t n_rows() const { return size(); }
     double operator()(std::size_t row, std::size_t) const { return at(row); }
 };
-namespace bodies {
-struct solid {
-    int id = 0;
-};
-void add_to_key(key& to, const solid& x) { to.add(x.id); }
-struct renamed : solid {};
-struct ball : solid {
-    double radius = 1;
-};
-void add_to_key(key& to, const ball& x) { to.add(x.id).add(x.radius); }
-
-struct shape {
-    virtual ~shape() = default;
-    virtual void add(key& to) const = 0;
-};
-void add_to_key(key& to, const shape& x) { x.add(to); }
-struct circle final : shape {
-    explicit circle(double r) : radius(r) {}
-    void add(key& to) const override { to.add(radius); }
-    double radius;
-};
-
-template <class T>
-struct box {
-    T content;
-};
-template <class T>
-void add_to_key(key& to, const box<T>& x) {
-    to.add(x.content);
-}
-}  // namespace bodies
-
-/// Also the function of a base class, if it leaves out nothing.
-void a_derived_class_is_what_its_function_adds() {
-    bodies::ball one, two;
-    two.radius = 2;
-    CHECK(key::of(one).encode() != key::of(two).encode());
-    CHECK(key::of(bodies::renamed()).encode() == key::of(bodies::solid()).encode());
-    CHECK(key::of(bodies::circle(1)).encode() != key::of(bodies::circle(2)).encode());
-    CHECK(key::of(bodies::box<int>{1}).encode() != key::of(bodies::box<int>{2}).encode());
-}
-
 void a_full_array_of_characters_ends_without_a_nul() {
     const struct {
         char symbol[2], next[2];
@@ -612,7 +570,6 @@ int main() {
     RUN(the_test_vectors_agree);
     RUN(every_type_has_its_element);
     RUN(the_elements_of_an_object_do_not_run_into_those_of_the_next);
-    RUN(a_derived_class_is_what_its_function_adds);
     RUN(a_full_array_of_characters_ends_without_a_nul);
     RUN(a_text_is_not_cut_at_a_nul);
     RUN(a_vector_of_a_library_is_an_array_of_doubles);

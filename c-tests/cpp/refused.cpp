@@ -119,17 +119,6 @@ struct tagged : std::variant<A...> {
     char tag = 0;  // in the padding of the variant
 };
 
-/// Functions of a base class, which leave out a member.
-struct bond {
-    int order = 1;
-};
-[[maybe_unused]] static void add_to_key(phicache::key& key, const bond& x) { key.add(x.order); }
-[[maybe_unused]] static void add_to_value(phicache::value_writer& out, const bond& x) { out.add(x.order); }
-[[maybe_unused]] static void read_from_value(phicache::value_reader& in, bond& x) { in.read(x.order); }
-struct long_bond : bond {
-    double length = 1;
-};
-
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice) {
     [[maybe_unused]] const int number = 1;
@@ -504,18 +493,6 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.memoize<double>(by_row(), [] { return 0.5; });
 #elif CASE == 161  // in the namespace of T
     (void)cache.get<by_two_indices>("key");
-#elif CASE == 162  // that of a base class leaves out members of T
-    phicache::memo memo{[](const long_bond& x) { return x.length; }};
-    (void)memo({});
-#elif CASE == 163  // that of a base class leaves out members of T
-    phicache::key().add(std::vector<long_bond>(1));
-#elif CASE == 164  // and not of a base class only
-    phicache::memo memo{[](int) { return long_bond(); }};
-    (void)memo(1);
-#elif CASE == 165  // and not of a base class only
-    cache.set("key", long_bond());
-#elif CASE == 166  // use_key_of_or_bytes_of
-    (void)cache.get<int>(long_bond());
 #elif CASE == 167  // views only of constants
     phicache::memo memo{[](phicache::span<double> x) { return x[0] = 1; }};
     (void)memo(std::vector<double>(1));

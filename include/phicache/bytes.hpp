@@ -268,45 +268,26 @@ template <class T, class = void>
 inline constexpr bool converts_to_bytes = std::is_base_of_v<bytes, T> || std::is_convertible_v<const T&, const char*>;
 template <class T>
 inline constexpr bool converts_to_bytes<T, std::void_t<decltype(std::declval<const T&>().operator bytes())>> = true;
-/// A D in place of an argument that is exactly a D, or that is a base class without all of its members.
-template <class D>
-struct exactly {
-    template <class T, std::enable_if_t<std::is_same_v<T, D>, int> = 0>
-    operator const T&() const;
-};
-template <class D>
-struct sliced {
-    template <class T, std::enable_if_t<std::is_base_of_v<T, D> && sizeof(T) != sizeof(D) && !std::is_polymorphic_v<T>,
-                                        int> = 0>
-    operator const T&() const;
-};
-template <class T, class = void>
-inline constexpr bool is_added_to_key = false;
-template <class T>
-inline constexpr bool
-    is_added_to_key<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>> = true;
-/// Types with an `add_to_key` of their own: as a key they are what that adds, and not their elements. That of a base
-/// class is theirs if they have no further members, or if it can call a virtual function.
+/// Types with an `add_to_key` of their own: as a key they are what that adds, and not their elements.
 template <class T, class = void>
 struct has_own_encoding : std::false_type {};
 template <class T>
-struct has_own_encoding<T, std::enable_if_t<is_added_to_key<T>>>
-    : std::bool_constant<is_added_to_key<exactly<T>> || !is_added_to_key<sliced<T>>> {};
+struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>>
+    : std::true_type {};
 
-/// Types with an `add_to_key` that takes no constant object, or only a part of the object. It would not be called, or
-/// leave out members, so they are no keys.
+/// Types with an `add_to_key` that takes no constant object. It would not be called, so they are no keys.
 template <class T, class = void>
-inline constexpr bool has_unfit_encoding = false;
+inline constexpr bool has_mutable_encoding = false;
 template <class T>
 inline constexpr bool
-    has_unfit_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<T&>()))>> =
+    has_mutable_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<T&>()))>> =
         !has_own_encoding<T>::value;
 
 /// Objects that are not taken for bytes.
 template <class T>
 inline constexpr bool is_no_bytes =
     std::is_class_v<T> &&
-    (!is_plain_range<T> || has_own_encoding<T>::value || has_unfit_encoding<T> || extends_container<T>) &&
+    (!is_plain_range<T> || has_own_encoding<T>::value || has_mutable_encoding<T> || extends_container<T>) &&
     !converts_to_bytes<T>;
 
 /// Ranges that are taken for bytes: those that own their elements, and views.

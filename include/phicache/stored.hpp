@@ -35,11 +35,6 @@ template <class T>
 struct has_reader<T, std::void_t<decltype(read_from_value(std::declval<value_reader&>(), std::declval<T&>()))>>
     : std::true_type {};
 
-/// Types of which the two functions would store and read only a base class.
-template <class T>
-inline constexpr bool is_stored_in_part =
-    has_parts<T>::value && !has_parts<exactly<T>>::value && has_parts<sliced<T>>::value;
-
 /// Contiguous elements that can be copied as bytes; std::array is one object, its size is in its type.
 template <class T>
 inline constexpr bool is_plain_sequence =
@@ -96,7 +91,7 @@ constexpr bool reads_and_writes() noexcept {
     if constexpr (!std::is_default_constructible_v<T>) {
         return false;
     } else if constexpr (has_parts<T>::value || has_reader<T>::value) {
-        return has_parts<T>::value && has_reader<T>::value && !is_stored_in_part<T>;
+        return has_parts<T>::value && has_reader<T>::value;
     } else if constexpr (is_plain_object<T>) {
         return true;
     } else if constexpr (is_plain_sequence<T>) {
@@ -112,7 +107,7 @@ constexpr bool reads_and_writes() noexcept {
 template <class T>
 constexpr bool has_several_parts() noexcept {
     if constexpr (has_parts<T>::value) {
-        return !is_stored_in_part<T>;
+        return true;
     } else if constexpr (is_plain_object<T> || std::is_void_v<T> || std::is_convertible_v<const T&, bytes>) {
         return false;
     } else {
@@ -126,8 +121,8 @@ inline constexpr bool is_gathered = has_several_parts<remove_cvref<T>>();
 #define PHICACHE_HPP_VALUES                                                                                            \
     "a value is a trivially copyable object that is no pointer and no view, text, or a container, std::optional, "     \
     "pair, tuple or variant of values; or its type has add_to_value(phicache::value_writer&, const T&) and "           \
-    "read_from_value(phicache::value_reader&, T&) in the namespace of T, and not of a base class only. It has a "      \
-    "default constructor. Put a type that is not yours into a struct of your own"
+    "read_from_value(phicache::value_reader&, T&) in the namespace of T. It has a default constructor. Put a type "    \
+    "that is not yours into a struct of your own"
 
 /// A vector or string of elements that are copied from bytes: once, without zeroing them first.
 template <class T>
@@ -180,7 +175,6 @@ public:
     template <class T>
     value_writer& add(const T& part) {
         if constexpr (detail::has_parts<T>::value) {
-            static_assert(!detail::is_stored_in_part<T>, PHICACHE_HPP_VALUES);
             add_to_value(*this, part);
         } else if constexpr (std::is_empty_v<T> && detail::is_plain_object<T>) {
             // Its byte may be one of another object: in a std::tuple both can have one address.
@@ -332,19 +326,18 @@ namespace detail {
 
 /// Whether a T can be stored. Not all that can be stored can be read back as a T: views cannot.
 template <class T>
-inline constexpr bool is_content =
-    (is_gathered<T> || std::is_convertible_v<const T&, bytes> || is_plain_object<T>) && !is_stored_in_part<T>;
+inline constexpr bool is_content = is_gathered<T> || std::is_convertible_v<const T&, bytes> || is_plain_object<T>;
 
 /// The bytes of a value to store: those of text, of the elements of a range, or of one object.
 template <class T>
 bytes to_bytes(const T& value) noexcept {
-    if constexpr (!is_content<T>) {
+    if constexpr (std::is_convertible_v<const T&, bytes>) {
+        return value;
+    } else if constexpr (is_plain_object<T>) {
+        return bytes_of(value);
+    } else {
         static_assert(always_false<T>, PHICACHE_HPP_VALUES);
         return {};
-    } else if constexpr (std::is_convertible_v<const T&, bytes>) {
-        return value;
-    } else {
-        return bytes_of(value);
     }
 }
 
