@@ -95,6 +95,19 @@ void read_from_value(phicache::value_reader& in, route& x) {
     in.read(x.cost).read(static_cast<std::vector<double>&>(x));
 }
 
+/// Derived classes: one has no more members than its base, and one functions of its own.
+struct same_part : part {};
+struct weighted_part : part {
+    double weight = 0;
+};
+bool operator==(const weighted_part& a, const weighted_part& b) {
+    return static_cast<const part&>(a) == b && a.weight == b.weight;
+}
+void add_to_value(phicache::value_writer& out, const weighted_part& x) {
+    out.add(static_cast<const part&>(x)).add(x.weight);
+}
+void read_from_value(phicache::value_reader& in, weighted_part& x) { in.read(static_cast<part&>(x)).read(x.weight); }
+
 /// Its functions misbehave on request.
 struct unruly {
     int number = 0;
@@ -567,6 +580,14 @@ void a_container_with_more_members_is_what_its_functions_add() {
 }
 
 /// Every operation of a cache is for any number of threads, so a constant cache has it.
+void a_derived_class_has_the_functions_of_its_base_if_they_leave_out_nothing() {
+    iit::same_part same{{{0}, {1}, {0.5}}};
+    check_stored(__LINE__, std::vector<iit::same_part>{same});
+    iit::weighted_part weighted{{{0}, {1}, {0.5}}, 2};
+    check_stored(__LINE__, weighted);
+    check_stored(__LINE__, std::vector<iit::weighted_part>{weighted, {}});
+}
+
 void a_constant_cache_memoizes_and_stores() {
     const phicache::dict_cache cache;
     CHECK(cache.memoize<double>("key", half) == 0.5);
@@ -602,6 +623,7 @@ int main() {
     RUN(a_large_object_is_the_same_on_a_miss_and_on_a_hit);
     RUN(a_verified_hit_returns_the_kept_value_unless_it_differs);
     RUN(a_callback_is_a_copy_of_a_function_or_none);
+    RUN(a_derived_class_has_the_functions_of_its_base_if_they_leave_out_nothing);
     RUN(a_constant_cache_memoizes_and_stores);
     RUN(a_contiguous_container_that_is_not_std_vector_is_read_back);
     RUN(functions_of_the_program_are_not_taken_for_ours);

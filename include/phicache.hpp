@@ -37,6 +37,7 @@
 #else
 
 #include "phicache/error.hpp"      // status, outcome, error, failure, expected
+#include "phicache/customized.hpp" // whether a type of the caller has a function of its own, such as add_to_key
 #include "phicache/bytes.hpp"      // bytes going in; span
 #include "phicache/stored.hpp"     // how types become values and are read back; value_writer, value_reader
 #include "phicache/value.hpp"      // pinned values coming out

@@ -95,6 +95,45 @@ struct tagged : std::variant<A...> {
     char tag = 0;  // in the padding of the variant
 };
 
+/// The functions of their bases leave out their own members.
+namespace shapes {
+struct shape {
+    std::string name;
+};
+[[maybe_unused]] static void add_to_key(phicache::key& key, const shape& x) { key.add(x.name); }
+[[maybe_unused]] static void add_to_value(phicache::value_writer& out, const shape& x) { out.add(x.name); }
+[[maybe_unused]] static void read_from_value(phicache::value_reader& in, shape& x) { in.read(x.name); }
+template <class T>
+struct point {
+    T x, y;
+};
+template <class T>
+void add_to_key(phicache::key& key, const point<T>& p) {
+    key.add(p.x).add(p.y);
+}
+template <class T>
+void add_to_value(phicache::value_writer& out, const point<T>& p) {
+    out.add(p.x).add(p.y);
+}
+template <class T>
+void read_from_value(phicache::value_reader& in, point<T>& p) {
+    in.read(p.x).read(p.y);
+}
+}  // namespace shapes
+struct colored : shapes::shape {
+    int color = 0;
+};
+struct weighted : shapes::point<double> {
+    double weight = 1;
+};
+struct half_done : shapes::shape {
+    int color = 0;
+};
+[[maybe_unused]] static void add_to_key(phicache::key& key, half_done& x) { key.add(x.name).add(x.color); }
+[[maybe_unused]] static void add_to_value(phicache::value_writer& out, const half_done& x) {
+    out.add(x.name).add(x.color);
+}
+
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice) {
     [[maybe_unused]] const int number = 1;
@@ -451,6 +490,26 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::method("text", overloaded);
 #elif CASE == 155  // a method is made from a text, a function, and a method_kind
     (void)phicache::method("text", &analysis::phi, "other text");
+#elif CASE == 156  // that of a base class leaves out members of T
+    phicache::key().add(colored());
+#elif CASE == 157  // that of a base class leaves out members of T
+    phicache::memo memo{[](const weighted& p) { return p.x; }};
+    (void)memo(weighted());
+#elif CASE == 158  // that of a base class leaves out members of T
+    phicache::key().add(std::vector<half_done>(1));
+#elif CASE == 160  // those of a base class leave out members of T
+    cache.set("key", colored());
+#elif CASE == 161  // those of a base class leave out members of T
+    (void)cache.get<colored>("key");
+#elif CASE == 162  // those of a base class leave out members of T
+    cache.set("key", weighted());
+#elif CASE == 163  // those of a base class leave out members of T
+    phicache::memo memo{[](int) { return half_done(); }};
+    (void)memo(1);
+#elif CASE == 164  // those of a base class leave out members of T
+    (void)cache.memoize<std::vector<colored>>("key", [] { return std::vector<colored>(1); });
+#elif CASE == 165  // those of a base class leave out members of T
+    (void)cache.memoize<weighted>("key", [] { return weighted(); });
 #elif CASE == 152  // use_key_of
     (void)phicache::key(1, 2);
 #elif CASE == 153  // deleted

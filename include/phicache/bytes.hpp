@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "customized.hpp"
 #include "error.hpp"
 
 PHICACHE_HPP_BEGIN
@@ -112,10 +113,7 @@ constexpr bool extends(Function Base::*) noexcept {
     } else if constexpr (is_of_std<T>() || !is_of_std<Base>()) {
         return false;
     } else {
-        struct with_more : Base {
-            char more;  // where a member of T would be, if that is in the padding of its base
-        };
-        return sizeof(T) != sizeof(Base) || sizeof(with_more) == sizeof(Base);
+        return has_more_members<T, Base>();
     }
 }
 /// Classes derived from a container or text of the standard library, with members of their own: their elements are not
@@ -230,26 +228,26 @@ template <class T, class = void>
 inline constexpr bool converts_to_bytes = std::is_base_of_v<bytes, T> || std::is_convertible_v<const T&, const char*>;
 template <class T>
 inline constexpr bool converts_to_bytes<T, std::void_t<decltype(std::declval<const T&>().operator bytes())>> = true;
+PHICACHE_HPP_CUSTOMIZED(add_to_key, key, const T&)
 /// Types with an `add_to_key` of their own: as a key they are what that adds, and not their elements.
-template <class T, class = void>
-struct has_own_encoding : std::false_type {};
 template <class T>
-struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>>
-    : std::true_type {};
+inline constexpr bool has_own_encoding =
+    add_to_key_customized::is_called<T> && !add_to_key_customized::is_inherited<T>();
 
-/// Types with an `add_to_key` that takes no constant object. It would not be called, so they are no keys.
+/// Types with an `add_to_key` that takes no constant object, which would not be called, or only with that of a base,
+/// which leaves out members: they are no keys.
 template <class T, class = void>
-inline constexpr bool has_mutable_encoding = false;
+inline constexpr bool has_wrong_encoding = add_to_key_customized::is_inherited<T>();
 template <class T>
 inline constexpr bool
-    has_mutable_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<T&>()))>> =
-        !has_own_encoding<T>::value;
+    has_wrong_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<T&>()))>> =
+        !has_own_encoding<T>;
 
 /// Objects that are not taken for bytes.
 template <class T>
 inline constexpr bool is_no_bytes =
     std::is_class_v<T> &&
-    (!is_plain_range<T> || has_own_encoding<T>::value || has_mutable_encoding<T> || extends_container<T>) &&
+    (!is_plain_range<T> || has_own_encoding<T> || has_wrong_encoding<T> || extends_container<T>) &&
     !converts_to_bytes<T>;
 
 }  // namespace detail

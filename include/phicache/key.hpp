@@ -118,9 +118,9 @@ template <class T>
 struct is_alternative : std::bool_constant<std::is_empty_v<T> || is_key_element<T>()> {};
 template <class T>
 constexpr bool is_key_element() noexcept {
-    if constexpr (has_mutable_encoding<T>) {
+    if constexpr (has_wrong_encoding<T>) {
         return false;
-    } else if constexpr (has_own_encoding<T>::value || std::is_null_pointer_v<T> ||
+    } else if constexpr (has_own_encoding<T> || std::is_null_pointer_v<T> ||
                          std::is_same_v<T, std::nullopt_t> || std::is_same_v<T, node_set> || std::is_same_v<T, bytes> ||
                          std::is_enum_v<T>) {
         return true;
@@ -159,8 +159,9 @@ constexpr bool is_key_element() noexcept {
 
 /// What to do with a type that is no element of a key.
 #define PHICACHE_HPP_ELEMENTS                                                                                        \
-    "this type cannot be an element of a key: write add_to_key(phicache::key&, const T&) in the namespace of T; " \
-    "a type that is not yours has to be converted, or put into a struct of your own"
+    "this type cannot be an element of a key: write add_to_key(phicache::key&, const T&) in the namespace of T " \
+    "(that of a base class leaves out members of T); a type that is not yours has to be converted, or put into a "   \
+    "struct of your own"
 
 }  // namespace detail
 
@@ -215,11 +216,11 @@ public:
     template <class T>
     key& add(const T& element) {
         using U = std::decay_t<T>;
-        if constexpr (detail::has_mutable_encoding<U>) {
+        if constexpr (detail::has_wrong_encoding<U>) {
             static_assert(detail::always_false<T>, PHICACHE_HPP_ELEMENTS);
-        } else if constexpr (detail::has_own_encoding<U>::value && std::is_enum_v<U>) {
+        } else if constexpr (detail::has_own_encoding<U> && std::is_enum_v<U>) {
             add_to_key(*this, element);
-        } else if constexpr (detail::has_own_encoding<U>::value) {
+        } else if constexpr (detail::has_own_encoding<U>) {
             // Enclosed, so that two objects in a row never have the elements of two others.
             begin_tuple();
             add_to_key(*this, element);
