@@ -45,8 +45,8 @@
 #include "phicache/owner.hpp"      // ownership of C handles; the version check
 #include "phicache/config.hpp"     // config, memory
 #include "phicache/key.hpp"        // key, repertoire_key, mice_key, candidate_purviews, fingerprint
-#include "phicache/compute.hpp"    // result; how a function of the caller runs inside a C call
 #include "phicache/callback.hpp"   // callback: functions of the caller that an object stores
+#include "phicache/compute.hpp"    // result; how a function of the caller runs inside a C call
 #include "phicache/lease.hpp"      // lease: single flight without callbacks
 #include "phicache/reader.hpp"     // reader: lookups of one thread in one cache
 #include "phicache/entries.hpp"    // entry, entry_range

@@ -264,9 +264,7 @@ struct fit<F, R(Written...), A...> {
 template <class Handle, class F, class Make>
 expected<void> register_function(F&& function, Handle** handle, Make&& make) {
     using Stored = std::decay_t<F>;
-    if constexpr (std::is_pointer_v<std::remove_reference_t<F>> || std::is_member_pointer_v<Stored>) {
-        if (function == nullptr) return failure(status::error_invalid_argument, "the function is a null pointer");
-    }
+    if (is_empty_function<Stored>(function)) return no_function();
     Stored* stored = new (std::nothrow) Stored(std::forward<F>(function));
     if (stored == nullptr) return failure(status::error_out_of_memory, "out of memory for the function");
     return checked(make(stored, handle));
