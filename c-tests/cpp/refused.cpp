@@ -151,6 +151,13 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)mice.get("key").value().pinned().origin();
     (void)phicache::memo<double(double)>(overloaded);
     (void)cache.view().get_many({"key", "other"});
+    // A function object with a name of its own is as other structs.
+    struct line {
+        double slope;
+        double operator()(double x) const { return slope * x; }
+    };
+    cache.set("key", line{0.5});
+    (void)cache.get<line>("key")->operator()(2);
 #elif CASE == 1  // no pointer and no view
     cache.set("key", &number);
 #elif CASE == 2  // no pointer and no view
@@ -510,6 +517,18 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.memoize<std::vector<colored>>("key", [] { return std::vector<colored>(1); });
 #elif CASE == 165  // those of a base class leave out members of T
     (void)cache.memoize<weighted>("key", [] { return weighted(); });
+#elif CASE == 166  // no pointer and no view
+    cache.set("key", [number] { return number; });
+#elif CASE == 167  // no pointer and no view
+    cache.set("key", [](auto x) { return x; });
+#elif CASE == 168  // no pointer and no view
+    cache.set("key", std::mem_fn(&analysis::phi));
+#elif CASE == 169  // no pointer and no view
+    (void)cache.get<int>(phicache::bytes_of([number](std::vector<int>) mutable { return number; }));
+#elif CASE == 170  // no pointer and no view
+    cache.set("key", &analysis::phi);
+#elif CASE == 171  // write add_to_key
+    phicache::key().add(&analysis::phi);
 #elif CASE == 152  // use_key_of
     (void)phicache::key(1, 2);
 #elif CASE == 153  // deleted

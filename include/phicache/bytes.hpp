@@ -184,8 +184,28 @@ inline constexpr bool refers<phicache_bytes> = true;
 template <>
 inline constexpr bool refers<phicache_value> = true;
 
-/// Whether a T is an address or a view, or consists of them: its bytes are not what it means. Of other structs nothing
-/// is known.
+/// Whether T is a lambda, or what std::bind, std::mem_fn or std::not_fn returns, by the name of the type: the bytes of
+/// what it captures are neither its result nor what it does. g++ writes `f()::<lambda(int)>`, clang++ `(lambda at …)`.
+template <class T>
+constexpr bool is_closure() noexcept {
+    std::string_view name = __PRETTY_FUNCTION__;
+    name.remove_prefix(name.find("T = ") + 4);
+    name.remove_suffix(1);
+    for (const std::string_view made_by_std : {"std::_Bind", "std::_Mem_fn", "std::_Not_fn"})
+        if (name.substr(0, made_by_std.size()) == made_by_std) return true;
+    if (name.back() == ')') return name.find("(lambda at ") != name.npos;
+    // The bracket that the last one closes: a template with a lambda as its argument is no lambda.
+    std::size_t first = name.size(), open = 0;
+    do {
+        --first;
+        if (name[first] == '>') ++open;
+        if (name[first] == '<') --open;
+    } while (open > 0 && first > 0);
+    return name.substr(first, 8) == "<lambda(";
+}
+
+/// Whether a T is an address, a view or a closure, or consists of them: its bytes are not what it means. Of other structs
+/// nothing is known.
 template <class T>
 constexpr bool has_address() noexcept;
 template <class T>
@@ -208,7 +228,7 @@ constexpr bool has_address() noexcept {
     } else if constexpr (is_tuple<T>::value) {
         return any_element<is_address, T>;
     } else {
-        return !std::is_void_v<typename element<T>::type> || refers<T>;
+        return !std::is_void_v<typename element<T>::type> || refers<T> || is_closure<T>();
     }
 }
 
@@ -317,7 +337,7 @@ private:
 template <class T>
 bytes bytes_of(const T& object) noexcept {
     static_assert(detail::is_plain_object<T>,
-                  "bytes_of needs a trivially copyable object, no pointer and no view");
+                  "bytes_of needs a trivially copyable object, no pointer and no view and no lambda");
     return bytes(static_cast<const void*>(__builtin_addressof(object)), sizeof(T));
 }
 
