@@ -158,9 +158,9 @@ constexpr bool is_key_element() noexcept {
 }
 
 /// What to do with a type that is no element of a key.
-#define PHICACHE_HPP_ELEMENTS                                                                                        \
-    "this type cannot be an element of a key: write add_to_key(phicache::key&, const T&) in the namespace of T " \
-    "(that of a base class leaves out members of T); a type that is not yours has to be converted, or put into a "   \
+#define PHICACHE_HPP_ELEMENTS                                                                                          \
+    "this type cannot be an element of a key: write add_to_key(phicache::key&, const T&) in the namespace of T "       \
+    "(that of a base class leaves out members of T); a type that is not yours has to be converted, or put into a "     \
     "struct of your own"
 
 }  // namespace detail

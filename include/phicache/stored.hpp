@@ -121,9 +121,10 @@ inline constexpr bool is_gathered = has_several_parts<remove_cvref<T>>();
 /// What to do with a type that is no value.
 #define PHICACHE_HPP_VALUES                                                                                            \
     "a value is a trivially copyable object that is no pointer and no view (a lambda is for memoize), text, or a "     \
-    "container, std::optional, pair, tuple or variant of values; or its type has add_to_value(phicache::value_writer&, const T&) and "           \
-    "read_from_value(phicache::value_reader&, T&) in the namespace of T (those of a base class leave out members of " \
-    "T). It has a default constructor. Put a type that is not yours into a struct of your own"
+    "container, std::optional, pair, tuple or variant of values; or its type has "                                     \
+    "add_to_value(phicache::value_writer&, const T&) and read_from_value(phicache::value_reader&, T&) in the "         \
+    "namespace of T (those of a base class leave out members of T). It has a default constructor. Put a type that"     \
+    " is not yours into a struct of your own"
 
 /// A vector or string of elements that are copied from bytes: once, without zeroing them first.
 template <class T>
