@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -133,6 +134,12 @@ struct half_done : shapes::shape {
 [[maybe_unused]] static void add_to_value(phicache::value_writer& out, const half_done& x) {
     out.add(x.name).add(x.color);
 }
+
+/// A default-made one has another salt.
+struct salted_hash {
+    std::size_t salt = 0;
+    std::size_t operator()(int n) const { return static_cast<std::size_t>(n) ^ salt; }
+};
 
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice) {
@@ -466,6 +473,10 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.get<phicache_bytes>("key");
 #elif CASE == 134  // in the namespace of T
     (void)cache.get<std::set<int, std::function<bool(int, int)>>>("key");
+#elif CASE == 136  // in the namespace of T
+    (void)cache.get<std::unordered_map<int, std::string, salted_hash>>("key");
+#elif CASE == 137  // in the namespace of T
+    cache.set("key", std::unordered_set<int, std::hash<int>, bool (*)(int, int)>());
 #elif CASE == 135  // in the namespace of T
     (void)cache.get<std::pair<const int, std::string>>("key");
 #elif CASE == 140  // the_name_is_in_the_options

@@ -55,6 +55,12 @@ template <class T, class = void>
 inline constexpr bool has_one_order = true;
 template <class T>
 inline constexpr bool has_one_order<T, std::void_t<typename T::key_compare>> = std::is_empty_v<typename T::key_compare>;
+/// Whether every T that is hashed places items alike: its hash and its equality have no state.
+template <class T, class = void>
+inline constexpr bool has_one_hash = true;
+template <class T>
+inline constexpr bool has_one_hash<T, std::void_t<typename T::hasher, typename T::key_equal>> =
+    std::is_empty_v<typename T::hasher> && std::is_empty_v<typename T::key_equal>;
 /// Containers that own their items and can be filled one by one: those of the standard library, and those like them.
 template <class T, class = void>
 struct is_container : std::false_type {};
@@ -62,7 +68,7 @@ template <class T>
 struct is_container<T, std::void_t<decltype(std::size(std::declval<const T&>())), decltype(std::declval<T&>().clear()),
                                    decltype(std::declval<T&>().insert(std::declval<T&>().end(),
                                                                       std::declval<item_t<T>>()))>>
-    : std::bool_constant<!extends_container<T> && has_one_order<T>> {};
+    : std::bool_constant<!extends_container<T> && has_one_order<T> && has_one_hash<T>> {};
 
 /// Whether a T can be stored and read back, by itself or as a part.
 template <class T>
