@@ -359,6 +359,18 @@ void numbers_of_parts_without_bytes_are_checked_too() {
     }
 }
 
+void a_batch_gathers_its_values() {
+    const phicache::dict_cache cache;
+    const iit::part one{{0}, {1}, {0.5}}, other{{1}, {0}, {0.25, 0.75}};
+    cache.view().set_many({"one", "other"}, std::vector<iit::part>{one, other});
+    CHECK(cache.get<iit::part>("one") == one && cache.get<iit::part>("other") == other);
+    cache.view().set_many({"several"}, {std::vector<std::string>{"a", "bc"}});
+    CHECK((cache.get<std::vector<std::string>>("several") == std::vector<std::string>{"a", "bc"}));
+    iit::grows = true, iit::added = 0;
+    CHECK_MESSAGE("add_to_value added other parts", cache.view().set_many({"unruly"}, {iit::unruly()}));
+    iit::grows = false;
+}
+
 void functions_that_misbehave_are_noticed() {
     phicache::dict_cache cache;
     iit::grows = true;
@@ -617,6 +629,7 @@ int main() {
     RUN(a_mice_may_have_a_payload_of_several_parts);
     RUN(bytes_that_do_not_fit_are_an_error);
     RUN(numbers_of_parts_without_bytes_are_checked_too);
+    RUN(a_batch_gathers_its_values);
     RUN(functions_that_misbehave_are_noticed);
     RUN(a_vector_costs_one_allocation);
     RUN(what_a_function_returns_is_not_copied);

@@ -494,11 +494,11 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.memoize<double>({1.0, 2.0}, [] { return 0.5; });
 #elif CASE == 146  // use_key_of_or_a_vector
     cache.set({1, number}, 0.5);
-#elif CASE == 147  // needs_a_value_too
+#elif CASE == 147  // set takes a key and a value
     cache.set("key");
-#elif CASE == 148  // needs_a_key_and_a_function
+#elif CASE == 148  // memoize takes a key and a function
     (void)cache.memoize<int>("key");
-#elif CASE == 149  // needs_a_key_and_a_function
+#elif CASE == 149  // memoize takes a key and a function
     (void)cache.memoize([] { return 1; });
 #elif CASE == 150  // overloaded function
     (void)phicache::memo(overloaded);
@@ -540,6 +540,26 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     cache.set("key", &analysis::phi);
 #elif CASE == 171  // write add_to_key
     phicache::key().add(&analysis::phi);
+#elif CASE == 172  // set takes a key and a value
+    cache.set("p", number, 2);
+#elif CASE == 173  // get takes one key
+    (void)cache.get("p", "q");
+#elif CASE == 174  // get takes one key
+    (void)cache.try_get<int>("p", "q");
+#elif CASE == 175  // memoize takes a key and a function
+    (void)cache.memoize<int>("p", "q", [] { return 1; });
+#elif CASE == 176  // the call takes the arguments of the function
+    const phicache::memo memo{[](int n, const std::string& text) { return n + static_cast<int>(text.size()); }};
+    (void)memo("p", number);
+#elif CASE == 177  // the call takes the arguments of the function
+    const phicache::memo memo{[](const std::vector<double>& x) { return x.size(); }};
+    (void)memo.call(number);
+#elif CASE == 178  // use_key_of
+    (void)cache.get({"p", number, "q"});
+#elif CASE == 179  // an_address_is_neither_text_nor_a_range
+    (void)cache.get<int>(use);
+#elif CASE == 180  // an_address_is_neither_text_nor_a_range
+    (void)cache.get<int>(&number);
 #elif CASE == 152  // use_key_of
     (void)phicache::key(1, 2);
 #elif CASE == 153  // deleted

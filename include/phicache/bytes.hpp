@@ -295,6 +295,12 @@ public:
     /// A number is neither text nor a range; `bytes_of(number)` has its bytes, and `key` the key of arguments.
     template <class Number, std::enable_if_t<std::is_arithmetic_v<Number> || std::is_enum_v<Number>, int> = 0>
     bytes(Number use_bytes_of_or_key) = delete;
+    /// Nor are pointers to anything but characters.
+    template <class Address, std::enable_if_t<(std::is_pointer_v<Address> || std::is_member_pointer_v<Address> ||
+                                               std::is_function_v<Address>)&&!std::is_convertible_v<
+                                                  const Address&, const char*>,
+                                              int> = 0>
+    bytes(const Address& an_address_is_neither_text_nor_a_range) = delete;
     /// Nor are numbers in braces: a vector of them is, or `key::of(a, b)` as a key.
     template <class Number, std::enable_if_t<std::is_arithmetic_v<Number>, int> = 0>
     bytes(std::initializer_list<Number> use_key_of_or_a_vector) = delete;

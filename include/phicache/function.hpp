@@ -278,6 +278,11 @@ public:
     Result operator()(Parameters... parameters) const { return self().template made<Result>(parameters...); }
     /// The same as `operator()`.
     Result call(Parameters... parameters) const { return self().template made<Result>(parameters...); }
+    /// Refuses calls with other arguments, in few lines.
+    template <class... Given, std::enable_if_t<!std::is_invocable_v<void (*)(Parameters...), Given...>, int> = 0>
+    Result call(Given&&... given) const {
+        return static_cast<const Calls&>(*this)(std::forward<Given>(given)...);
+    }
     /// @copydoc call
     expected<Result> try_call(Parameters... parameters) const {
         return self().template try_made<Result>(parameters...);
@@ -310,6 +315,17 @@ template <bool InPlace, class Result, class... A>
 class memo_calls<shape<InPlace, Result, A...>>
     : public owner<phicache_memo, phicache_memo_free>,
       public function_calls<memo_calls<shape<InPlace, Result, A...>>, Result, argument_t<A>...> {
+    using calls = function_calls<memo_calls, Result, argument_t<A>...>;
+
+public:
+    using calls::operator();
+    /// Refuses calls with other arguments, in few lines.
+    template <class... Given, std::enable_if_t<!std::is_invocable_v<const calls&, Given...>, int> = 0>
+    Result operator()(Given&&...) const {
+        static_assert(std::is_invocable_v<const calls&, Given...>, "the call takes the arguments of the function");
+        refused();
+    }
+
 protected:
     memo_calls(phicache_memo* handle, typing types) noexcept : memo_calls::owner(handle), types_(types) {}
     using possible = is_possible<shape<InPlace, Result, A...>>;
@@ -321,7 +337,7 @@ protected:
     using trampoline_of = trampoline<F, InPlace, Result, frame>;
 
 private:
-    friend function_calls<memo_calls, Result, argument_t<A>...>;
+    friend calls;
 
     template <class T>
     [[gnu::noinline]] T made(argument_t<A>... arguments) const {

@@ -413,6 +413,12 @@ public:
         add(bytes(first)), add(bytes(second)), (add(bytes(more)), ...);
         parts_[at] = bytes(span<const std::uint32_t>(lengths_, at));
     }
+    /// Other parts than raw bytes are elements of a `key`.
+    template <class... Parts,
+              std::enable_if_t<(sizeof...(Parts) > 2) && !(std::is_convertible_v<const Parts&, bytes> && ...) &&
+                                   !(std::is_arithmetic_v<Parts> && ...),
+                               int> = 0>
+    key_parts(const Parts&... use_key_of) = delete;
     key_parts(const key_parts&) = delete;
     key_parts& operator=(const key_parts&) = delete;
 
