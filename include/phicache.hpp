@@ -58,6 +58,7 @@
 #include "phicache/read.hpp"       // read_section
 #include "phicache/purviews.hpp"   // purview_cache
 #include "phicache/arguments.hpp"  // the keys of memos' and methods' arguments
+#include "phicache/signature.hpp"  // the signatures of functions that memos and methods take
 #include "phicache/function.hpp"   // memo, method
 #include "phicache/subsystem.hpp"  // cut, subsystem
 #include "phicache/mice.hpp"       // mice, mice_cache
