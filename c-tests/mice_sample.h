@@ -14,6 +14,16 @@ static inline phicache_subsystem *new_subsystem(const uint64_t *severed) {
     return subsystem;
 }
 
+/* In this process, whatever the configuration says. */
+static inline phicache_mice_cache *new_mice_cache(phicache_config *config, const uint64_t *severed,
+                                                  phicache_mice_cache *parent) {
+    phicache_subsystem *subsystem = new_subsystem(severed);
+    phicache_mice_cache *cache = NULL;
+    CHECK_OK(phicache_dict_mice_cache_new(config, NULL, subsystem, parent, &cache));
+    CHECK_OK(phicache_subsystem_free(subsystem)); /* the cache does not need it */
+    return cache;
+}
+
 static inline phicache_mice no_mice(void) {
     phicache_mice mice;
     memset(&mice, 0, sizeof mice);

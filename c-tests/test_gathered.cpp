@@ -1,13 +1,10 @@
 // test_gathered.cpp: values of several parts, by add_to_value and read_from_value: stored in one entry, read back
-// equal, refused if the bytes do not fit; and how often memoize copies what a function returns.
+// equal, refused if the bytes do not fit.
 #include "check.hpp"
 
-#include <cmath>
 #include <deque>
-#include <functional>
 #include <list>
 #include <map>
-#include <new>
 #include <optional>
 #include <set>
 #include <string>
@@ -94,6 +91,19 @@ void add_to_value(phicache::value_writer& out, const route& x) {
 void read_from_value(phicache::value_reader& in, route& x) {
     in.read(x.cost).read(static_cast<std::vector<double>&>(x));
 }
+
+/// Derived classes: one has no more members than its base, and one functions of its own.
+struct same_part : part {};
+struct weighted_part : part {
+    double weight = 0;
+};
+bool operator==(const weighted_part& a, const weighted_part& b) {
+    return static_cast<const part&>(a) == b && a.weight == b.weight;
+}
+void add_to_value(phicache::value_writer& out, const weighted_part& x) {
+    out.add(static_cast<const part&>(x)).add(x.weight);
+}
+void read_from_value(phicache::value_reader& in, weighted_part& x) { in.read(static_cast<part&>(x)).read(x.weight); }
 
 /// Its functions misbehave on request.
 struct unruly {
@@ -360,6 +370,18 @@ void numbers_of_parts_without_bytes_are_checked_too() {
     }
 }
 
+void a_batch_gathers_its_values() {
+    const phicache::dict_cache cache;
+    const iit::part one{{0}, {1}, {0.5}}, other{{1}, {0}, {0.25, 0.75}};
+    cache.view().set_many({"one", "other"}, std::vector<iit::part>{one, other});
+    CHECK(cache.get<iit::part>("one") == one && cache.get<iit::part>("other") == other);
+    cache.view().set_many({"several"}, {std::vector<std::string>{"a", "bc"}});
+    CHECK((cache.get<std::vector<std::string>>("several") == std::vector<std::string>{"a", "bc"}));
+    iit::grows = true, iit::added = 0;
+    CHECK_MESSAGE("add_to_value added other parts", cache.view().set_many({"unruly"}, {iit::unruly()}));
+    iit::grows = false;
+}
+
 void functions_that_misbehave_are_noticed() {
     phicache::dict_cache cache;
     iit::grows = true;
@@ -380,125 +402,6 @@ void functions_that_misbehave_are_noticed() {
     CHECK(!cache.contains("key"));
     cache.set("refused", -1);
     CHECK_ERROR(status::error_invalid_argument, cache.get<iit::unruly>("refused"));
-}
-
-std::size_t allocations = 0, copies = 0;
-
-template <class T>
-struct counting {
-    using value_type = T;
-    counting() = default;
-    template <class U>
-    counting(const counting<U>&) {}
-    T* allocate(std::size_t count) {
-        ++allocations;
-        return static_cast<T*>(::operator new(count * sizeof(T)));
-    }
-    void deallocate(T* at, std::size_t) { ::operator delete(at); }
-    friend bool operator==(counting, counting) { return true; }
-    friend bool operator!=(counting, counting) { return false; }
-};
-using counted = std::vector<double, counting<double>>;
-
-/// Counts its copies.
-struct tracked {
-    std::vector<double> numbers;
-    tracked() = default;
-    explicit tracked(std::size_t count) : numbers(count) {}
-    tracked(const tracked& other) : numbers(other.numbers) { ++copies; }
-    tracked(tracked&&) = default;
-    tracked& operator=(const tracked&) = delete;
-    tracked& operator=(tracked&&) = default;
-};
-void add_to_value(phicache::value_writer& out, const tracked& x) { out.add(x.numbers); }
-void read_from_value(phicache::value_reader& in, tracked& x) { in.read(x.numbers); }
-
-void a_vector_costs_one_allocation() {
-    phicache::dict_cache cache;
-    const phicache::memo<counted(int)> memo{[](int n) { return counted(static_cast<std::size_t>(n)); }};
-    const auto compute = [] { return counted(100, 0.5); };
-    // On a miss that of the function, which the caller receives; on a hit one.
-    for (int turn = 0; turn < 2; ++turn) {
-        allocations = 0;
-        CHECK_UINT(cache.memoize<counted>("key", compute).size(), 100);
-        CHECK_UINT(allocations, 1);
-        CHECK_UINT(cache.try_memoize<counted>("try", compute)->size(), 100);
-        CHECK_UINT(allocations, 2);
-        CHECK_UINT(memo(100).size(), 100);
-        CHECK_UINT(allocations, 3);
-        CHECK(cache.get<counted>("key")->back() == 0.5);
-        CHECK_UINT(allocations, 4);
-    }
-}
-
-void what_a_function_returns_is_not_copied() {
-    phicache::dict_cache cache;
-    copies = 0;
-    for (int turn = 0; turn < 2; ++turn) {
-        CHECK_UINT(cache.memoize<tracked>("key", [] { return tracked(10); }).numbers.size(), 10);
-        const auto compute = [] { return expected<tracked>(tracked(10)); };
-        CHECK_UINT(cache.try_memoize<tracked>("try", compute)->numbers.size(), 10);
-    }
-    CHECK_UINT(copies, 0);
-}
-
-struct large {
-    double numbers[30];
-};
-
-void a_large_object_is_the_same_on_a_miss_and_on_a_hit() {
-    phicache::dict_cache cache;
-    const auto compute = [] {
-        large made{};
-        made.numbers[29] = 0.5;
-        return made;
-    };
-    for (int turn = 0; turn < 2; ++turn) {
-        CHECK(cache.memoize<large>("key", compute).numbers[29] == 0.5);
-        CHECK(cache.try_memoize<large>("try", compute)->numbers[29] == 0.5);
-    }
-    cache.set("other", 1.0);
-    CHECK_ERROR(status::error_invalid_argument, cache.memoize<large>("other", compute));
-}
-
-void a_verified_hit_returns_the_kept_value_unless_it_differs() {
-    phicache::cache_options options;
-    options.verify_every = 1;
-    options.same = [](bytes, bytes kept, bytes computed) {
-        return std::abs(kept.view<double>()[0] - computed.view<double>()[0]) < 0.1;
-    };
-    phicache::dict_cache cache(options);
-    using numbers = std::vector<double>;
-    CHECK(cache.memoize<numbers>("key", [] { return numbers{1.0}; })[0] == 1.0);
-    CHECK(cache.memoize<numbers>("key", [] { return numbers{1.05}; })[0] == 1.0);
-    CHECK(*cache.try_memoize<numbers>("key", [] { return numbers{1.05}; }) == numbers{1.0});
-    CHECK(cache.memoize<numbers>("key", [] { return numbers{2.0}; })[0] == 2.0);
-    CHECK(cache.memoize<numbers>("key", [] { return numbers{2.05}; })[0] == 2.0);
-    CHECK(*cache.try_memoize<numbers>("key", [] { return numbers{3.0}; }) == numbers{3.0});
-    CHECK_UINT(cache.stats().differences, 2);
-}
-
-double half() { return 0.5; }
-
-void a_callback_is_a_copy_of_a_function_or_none() {
-    using function = phicache::callback<int(int)>;
-    int calls = 0;
-    const auto count = [&calls, copy = std::vector<int>(3, 1)](int n) { return ++calls, n + copy[0]; };
-    const function first = count;
-    function second = first;
-    CHECK_INT(first(1) + second(2), 5);
-    second = function(std::move(second));
-    CHECK_INT(second(2), 3);
-    const std::function<int(int)> standard = second;
-    CHECK_INT(standard(4), 5);
-    CHECK_INT(calls, 4);
-    int (*const no_function)(int) = nullptr;
-    const std::function<int(int)> empty;
-    for (const function& none : {function(), function(nullptr), function(no_function), function(empty)})
-        CHECK(!none && !function(none));
-    CHECK(function([](int n) { return n; }) && function(standard));
-    second = nullptr;
-    CHECK(!second);
 }
 
 /// A contiguous container of the program's own, without a constructor from two iterators.
@@ -581,6 +484,16 @@ void a_container_with_more_members_is_what_its_functions_add() {
 }
 
 /// Every operation of a cache is for any number of threads, so a constant cache has it.
+void a_derived_class_has_the_functions_of_its_base_if_they_leave_out_nothing() {
+    iit::same_part same{{{0}, {1}, {0.5}}};
+    check_stored(__LINE__, std::vector<iit::same_part>{same});
+    iit::weighted_part weighted{{{0}, {1}, {0.5}}, 2};
+    check_stored(__LINE__, weighted);
+    check_stored(__LINE__, std::vector<iit::weighted_part>{weighted, {}});
+}
+
+double half() { return 0.5; }
+
 void a_constant_cache_memoizes_and_stores() {
     const phicache::dict_cache cache;
     CHECK(cache.memoize<double>("key", half) == 0.5);
@@ -611,12 +524,9 @@ int main() {
     RUN(a_mice_may_have_a_payload_of_several_parts);
     RUN(bytes_that_do_not_fit_are_an_error);
     RUN(numbers_of_parts_without_bytes_are_checked_too);
+    RUN(a_batch_gathers_its_values);
     RUN(functions_that_misbehave_are_noticed);
-    RUN(a_vector_costs_one_allocation);
-    RUN(what_a_function_returns_is_not_copied);
-    RUN(a_large_object_is_the_same_on_a_miss_and_on_a_hit);
-    RUN(a_verified_hit_returns_the_kept_value_unless_it_differs);
-    RUN(a_callback_is_a_copy_of_a_function_or_none);
+    RUN(a_derived_class_has_the_functions_of_its_base_if_they_leave_out_nothing);
     RUN(a_constant_cache_memoizes_and_stores);
     RUN(a_contiguous_container_that_is_not_std_vector_is_read_back);
     RUN(functions_of_the_program_are_not_taken_for_ours);

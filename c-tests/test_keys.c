@@ -172,7 +172,7 @@ static void tuples_and_sets_must_be_ended_before_the_key_is_read(void) {
     CHECK_STATUS(phicache_key_begin_tuple(key), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_key_begin_set(key), PHICACHE_ERROR_INVALID_ARGUMENT);
     for (depth = 0; depth < 64; depth++) CHECK_OK(phicache_key_end_tuple(key));
-    check_no_key(key, "64 deep");
+    check_no_key(key, "64 deep; add the items of a list");
     CHECK_OK(phicache_key_reset(key));
     CHECK_OK(phicache_key_begin_tuple(key));
     CHECK_OK(phicache_key_begin_set(key));

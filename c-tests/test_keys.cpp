@@ -58,7 +58,34 @@ void add_to_key(key& to, const numbers& from) {
 enum class color { red = 1 };
 void add_to_key(key& to, color from) { to.add_named("color", static_cast<int>(from)); }
 
+/// A base class, of which one derived class has no more members, and another an encoding of its own.
+struct node {
+    std::string name;
+};
+void add_to_key(key& to, const node& from) { to.add(from.name); }
+struct renamed : node {};
+struct placed : node {
+    int at = 0;
+    friend void add_to_key(key& to, const placed& from) { to.add(from.name).add(from.at); }
+};
+/// One function for a base class and all that are derived from it.
+struct shape {
+    virtual ~shape() = default;
+    virtual int size() const = 0;
+};
+template <class Shape, std::enable_if_t<std::is_base_of_v<shape, Shape>, int> = 0>
+void add_to_key(key& to, const Shape& from) {
+    to.add(from.size());
+}
+struct circle : shape {
+    int radius = 2;
+    int size() const override { return radius; }
+};
+
 }  // namespace library
+
+/// Its base class is in another namespace.
+struct farther : library::node {};
 
 namespace {
 
@@ -543,6 +570,20 @@ void long_keys_move_and_copy_as_short_ones_do() {
     CHECK_UINT(key_bytes().size(), 0);
 }
 
+void a_derived_class_has_the_encoding_of_its_base_if_that_leaves_out_nothing() {
+    CHECK(key::of(library::renamed{{"a"}}).encode() == key::of(library::node{"a"}).encode());
+    CHECK(key::of(farther{{"a"}}).encode() == key::of(library::node{"a"}).encode());
+    library::placed one, other;
+    other.at = 1;
+    CHECK(key::of(one).encode() != key::of(other).encode());
+    library::circle small, large;
+    large.radius = 3;
+    CHECK(key::of(small).encode() != key::of(large).encode());
+    const phicache::memo size([](const library::shape& x) { return x.size(); });
+    CHECK_INT(size(small), 2);
+    CHECK_INT(size(large), 3);
+}
+
 void fingerprints_tell_networks_and_contexts_apart() {
     const std::vector<double> tpm{0, 0, 1, 0, 0, 1, 1, 1};
     const std::vector<double> columns{0, 1, 0, 1, 0, 0, 1, 1};
@@ -589,6 +630,7 @@ int main() {
     RUN(candidates_in_braces_are_a_list_of_node_sets);
     RUN(no_candidates_and_an_empty_list_have_different_mice_keys);
     RUN(long_keys_move_and_copy_as_short_ones_do);
+    RUN(a_derived_class_has_the_encoding_of_its_base_if_that_leaves_out_nothing);
     RUN(fingerprints_tell_networks_and_contexts_apart);
     return check_report();
 }

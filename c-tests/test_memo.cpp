@@ -275,6 +275,7 @@ void bad_arguments_are_errors_and_call_nothing() {
     CHECK_UINT(f("ok"), 2);
     int (*const missing)(int) = nullptr;
     CHECK_MESSAGE("the function is a null pointer", memo{missing});
+    CHECK_MESSAGE("empty std::function", memo{std::function<int(int)>()});
     CHECK(memo<int(int)>::try_make(missing).code() == status::error_invalid_argument);
 }
 

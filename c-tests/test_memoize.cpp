@@ -1,6 +1,7 @@
 /// test_memoize.cpp: what a function given to memoize may return, throw and call.
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -295,6 +296,25 @@ void move_only_and_mutable_functions_are_called_in_place() {
     CHECK_INT(moved(), 6);
 }
 
+void an_empty_function_is_an_error_on_a_miss() {
+    const phicache::dict_cache cache;
+    double (*const pointer)() = nullptr;
+    void (*const writing)(phicache::result&) = nullptr;
+    const std::function<double()> empty;
+    const char* const message = "the function is a null pointer, or an empty std::function";
+    CHECK_MESSAGE(message, cache.memoize<double>("key", pointer));
+    CHECK_MESSAGE(message, cache.memoize("key", pointer));
+    CHECK_MESSAGE(message, cache.memoize({"two", "parts"}, pointer));
+    CHECK_MESSAGE(message, cache.memoize("key", writing));
+    CHECK_MESSAGE(message, cache.memoize<double>("key", empty));
+    CHECK(cache.try_memoize<double>("key", pointer).code() == status::error_invalid_argument);
+    CHECK(cache.try_memoize<double>("key", std::function<double()>()).code() == status::error_invalid_argument);
+    CHECK_UINT(cache.size(), 0);
+    const phicache::purview_cache purviews;
+    CHECK_MESSAGE(message, purviews.memoize(phicache::direction::cause, {0},
+                                            std::function<std::vector<phicache::node_set>()>()));
+}
+
 void threads_agree_on_one_value() {
     dict_cache cache;
     std::atomic<int> wrong{0};
@@ -338,6 +358,7 @@ int main() {
     RUN(a_function_may_free_its_cache);
     RUN(a_value_too_large_to_keep_is_returned);
     RUN(move_only_and_mutable_functions_are_called_in_place);
+    RUN(an_empty_function_is_an_error_on_a_miss);
     RUN(threads_agree_on_one_value);
     return check_report();
 }

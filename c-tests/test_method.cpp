@@ -1,4 +1,5 @@
 /// test_method.cpp: member functions with a cache in their object.
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -159,6 +160,7 @@ void a_null_pointer_is_no_method() {
     CHECK_MESSAGE("the function is a null pointer", method{"null", function});
     int (analysis::*const member)(int) = nullptr;
     CHECK_MESSAGE("the function is a null pointer", method{"null", member});
+    CHECK_MESSAGE("empty std::function", method{"null", std::function<int(analysis&, int)>()});
 }
 
 void moved_from_methods_and_caches_are_errors() {

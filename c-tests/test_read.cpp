@@ -62,6 +62,9 @@ static void keys_and_values_of_a_batch_are_of_any_kind() {
     CHECK(all.try_get_many(std::vector<bytes>{"a"})->at(0).text() == "first");
     CHECK_CHARS(all.get_many({"c", "b"})[1], "second");
     CHECK(all.try_get_many({std::string("a"), std::string("b")})->at(0).text() == "first");
+    CHECK_UINT(all.set_many({"d", "e"}, {0.5, 1.5}).size(), 2);
+    CHECK(all.get<double>("e") == 1.5);
+    CHECK(all.try_set_many(plain, {"first", "second"}).has_value());
     CHECK_ERROR(status::error_invalid_argument, all.set_many(keys, std::vector<int>{1}));
     CHECK(all.try_set_many(keys, std::vector<int>{1}).code() == status::error_invalid_argument);
 }

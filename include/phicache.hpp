@@ -36,31 +36,35 @@
 #error "phicache.hpp needs C++17 or later: compile with -std=c++17"
 #else
 
-#include "phicache/error.hpp"      // status, outcome, error, failure, expected
-#include "phicache/bytes.hpp"      // bytes going in; span
-#include "phicache/stored.hpp"     // how types become values and are read back; value_writer, value_reader
-#include "phicache/value.hpp"      // pinned values coming out
-#include "phicache/nodes.hpp"      // node_set, direction
-#include "phicache/owner.hpp"      // ownership of C handles; the version check
-#include "phicache/config.hpp"     // config, memory
-#include "phicache/key.hpp"        // key, repertoire_key, mice_key, candidate_purviews, fingerprint
-#include "phicache/compute.hpp"    // result; how a function of the caller runs inside a C call
-#include "phicache/callback.hpp"   // callback: functions of the caller that an object stores
-#include "phicache/lease.hpp"      // lease: single flight without callbacks
-#include "phicache/reader.hpp"     // reader: lookups of one thread in one cache
-#include "phicache/entries.hpp"    // entry, entry_range
-#include "phicache/options.hpp"    // cache_options
-#include "phicache/operations.hpp" // accounting, keyed, byte_cache: what caches have in common
-#include "phicache/cache.hpp"      // dict_cache, cache
-#include "phicache/redis.hpp"      // redis_cache
-#include "phicache/disk.hpp"       // disk_cache
-#include "phicache/read.hpp"       // read_section
-#include "phicache/purviews.hpp"   // purview_cache
-#include "phicache/arguments.hpp"  // the keys of memos' and methods' arguments
-#include "phicache/function.hpp"   // memo, method
-#include "phicache/subsystem.hpp"  // cut, subsystem
-#include "phicache/mice.hpp"       // mice, mice_cache
-#include "phicache/registry.hpp"   // all named caches
+#include "phicache/error.hpp"       // status, outcome, error, failure, expected
+#include "phicache/customized.hpp"  // whether a type of the caller has a function of its own, such as add_to_key
+#include "phicache/bytes.hpp"       // bytes going in; span
+#include "phicache/stored.hpp"      // how types become values and are read back; value_writer, value_reader
+#include "phicache/value.hpp"       // pinned values coming out
+#include "phicache/nodes.hpp"       // node_set, direction
+#include "phicache/owner.hpp"       // ownership of C handles; the version check
+#include "phicache/config.hpp"      // config, memory
+#include "phicache/element.hpp"     // which types can be elements of a key
+#include "phicache/key.hpp"         // key, repertoire_key, mice_key, candidate_purviews
+#include "phicache/fingerprint.hpp" // fingerprint
+#include "phicache/callback.hpp"    // callback: functions of the caller that an object stores
+#include "phicache/compute.hpp"     // result; how a function of the caller runs inside a C call
+#include "phicache/lease.hpp"       // lease: single flight without callbacks
+#include "phicache/reader.hpp"      // reader: lookups of one thread in one cache
+#include "phicache/entries.hpp"     // entry, entry_range
+#include "phicache/options.hpp"     // cache_options
+#include "phicache/operations.hpp"  // accounting, keyed, byte_cache: what caches have in common
+#include "phicache/cache.hpp"       // dict_cache, cache
+#include "phicache/redis.hpp"       // redis_cache
+#include "phicache/disk.hpp"        // disk_cache
+#include "phicache/read.hpp"        // read_section
+#include "phicache/purviews.hpp"    // purview_cache
+#include "phicache/arguments.hpp"   // the keys of memos' and methods' arguments
+#include "phicache/signature.hpp"   // the signatures of functions that memos and methods take
+#include "phicache/function.hpp"    // memo, method
+#include "phicache/subsystem.hpp"   // cut, subsystem
+#include "phicache/mice.hpp"        // mice, mice_cache
+#include "phicache/registry.hpp"    // all named caches
 
 #endif  // C++17
 #endif  // PHICACHE_HPP

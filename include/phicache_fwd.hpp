@@ -46,12 +46,12 @@ enum class on_full : std::int32_t;
 class config_ref;
 class config;
 
-// key.hpp
+// key.hpp, fingerprint.hpp
 enum class typing : std::int32_t;
-enum class layout : std::int32_t;
 class key;
 class key_parts;
 class key_bytes;
+enum class layout : std::int32_t;
 class fingerprint;
 
 // compute.hpp, lease.hpp, entries.hpp

@@ -323,7 +323,7 @@ def has_sanitizer(sanitizer):
 def sanitizer_checks(build, jobs, tools):
     """The long form: Rust, C and C++ instrumented, with SECONDS of stress under each sanitizer."""
     # Without recursion: the thread sanitizer keeps the stack of every allocation, which is gigabytes at that depth.
-    about_threads = "^(stress|threads|flight|lease|fork|registry|memo|memoize|mice)\\."
+    about_threads = "^(stress|threads|flight|lease|fork|fork_threads|registry|memo|memoize|mice)\\."
     for sanitizer, only in ("address,undefined", ()), ("thread", ("-R", about_threads)):
         if not has_sanitizer(sanitizer):
             yield skipped(f"sanitizers: this c++ does not support -fsanitize={sanitizer}")
@@ -350,8 +350,8 @@ def memcheck_checks(build, jobs, tools):
     for program in programs:
         if program.stem.startswith("redis") and not shutil.which("redis-server"):
             continue
-        # Both measure the process's memory, valgrind's included; and fork reads memory that it must not, on purpose.
-        if program.stem not in ("memory", "fork"):
+        # Both measure the process's memory, valgrind's included; and fork_threads reads memory that it must not, on purpose.
+        if program.stem not in ("memory", "fork", "fork_threads"):
             yield check(as_one, *valgrind, program)
     yield check(as_one, *valgrind, build / "c-tests" / "stress", "--seconds", "5")
 

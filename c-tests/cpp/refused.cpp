@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -119,6 +120,51 @@ struct tagged : std::variant<A...> {
     char tag = 0;  // in the padding of the variant
 };
 
+/// The functions of their bases leave out their own members.
+namespace shapes {
+struct shape {
+    std::string name;
+};
+[[maybe_unused]] static void add_to_key(phicache::key& key, const shape& x) { key.add(x.name); }
+[[maybe_unused]] static void add_to_value(phicache::value_writer& out, const shape& x) { out.add(x.name); }
+[[maybe_unused]] static void read_from_value(phicache::value_reader& in, shape& x) { in.read(x.name); }
+template <class T>
+struct point {
+    T x, y;
+};
+template <class T>
+void add_to_key(phicache::key& key, const point<T>& p) {
+    key.add(p.x).add(p.y);
+}
+template <class T>
+void add_to_value(phicache::value_writer& out, const point<T>& p) {
+    out.add(p.x).add(p.y);
+}
+template <class T>
+void read_from_value(phicache::value_reader& in, point<T>& p) {
+    in.read(p.x).read(p.y);
+}
+}  // namespace shapes
+struct colored : shapes::shape {
+    int color = 0;
+};
+struct weighted : shapes::point<double> {
+    double weight = 1;
+};
+struct half_done : shapes::shape {
+    int color = 0;
+};
+[[maybe_unused]] static void add_to_key(phicache::key& key, half_done& x) { key.add(x.name).add(x.color); }
+[[maybe_unused]] static void add_to_value(phicache::value_writer& out, const half_done& x) {
+    out.add(x.name).add(x.color);
+}
+
+/// A default-made one has another salt.
+struct salted_hash {
+    std::size_t salt = 0;
+    std::size_t operator()(int n) const { return static_cast<std::size_t>(n) ^ salt; }
+};
+
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice);
 void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicache::mice_cache& mice) {
     [[maybe_unused]] const int number = 1;
@@ -136,6 +182,13 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)mice.get("key").value().pinned().origin();
     (void)phicache::memo<double(double)>(overloaded);
     (void)cache.view().get_many({"key", "other"});
+    // A function object with a name of its own is as other structs.
+    struct line {
+        double slope;
+        double operator()(double x) const { return slope * x; }
+    };
+    cache.set("key", line{0.5});
+    (void)cache.get<line>("key")->operator()(2);
 #elif CASE == 1  // no pointer and no view
     cache.set("key", &number);
 #elif CASE == 2  // no pointer and no view
@@ -444,6 +497,10 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.get<phicache_bytes>("key");
 #elif CASE == 134  // in the namespace of T
     (void)cache.get<std::set<int, std::function<bool(int, int)>>>("key");
+#elif CASE == 136  // in the namespace of T
+    (void)cache.get<std::unordered_map<int, std::string, salted_hash>>("key");
+#elif CASE == 137  // in the namespace of T
+    cache.set("key", std::unordered_set<int, std::hash<int>, bool (*)(int, int)>());
 #elif CASE == 135  // in the namespace of T
     (void)cache.get<std::pair<const int, std::string>>("key");
 #elif CASE == 140  // the_name_is_in_the_options
@@ -461,11 +518,11 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.memoize<double>({1.0, 2.0}, [] { return 0.5; });
 #elif CASE == 146  // use_key_of_or_a_vector
     cache.set({1, number}, 0.5);
-#elif CASE == 147  // needs_a_value_too
+#elif CASE == 147  // set takes a key and a value
     cache.set("key");
-#elif CASE == 148  // needs_a_key_and_a_function
+#elif CASE == 148  // memoize takes a key and a function
     (void)cache.memoize<int>("key");
-#elif CASE == 149  // needs_a_key_and_a_function
+#elif CASE == 149  // memoize takes a key and a function
     (void)cache.memoize([] { return 1; });
 #elif CASE == 150  // overloaded function
     (void)phicache::memo(overloaded);
@@ -475,40 +532,92 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::method("text", overloaded);
 #elif CASE == 155  // a method is made from a text, a function, and a method_kind
     (void)phicache::method("text", &analysis::phi, "other text");
+#elif CASE == 156  // that of a base class leaves out members of T
+    phicache::key().add(colored());
+#elif CASE == 157  // that of a base class leaves out members of T
+    phicache::memo memo{[](const weighted& p) { return p.x; }};
+    (void)memo(weighted());
+#elif CASE == 158  // that of a base class leaves out members of T
+    phicache::key().add(std::vector<half_done>(1));
+#elif CASE == 160  // those of a base class leave out members of T
+    cache.set("key", colored());
+#elif CASE == 161  // those of a base class leave out members of T
+    (void)cache.get<colored>("key");
+#elif CASE == 162  // those of a base class leave out members of T
+    cache.set("key", weighted());
+#elif CASE == 163  // those of a base class leave out members of T
+    phicache::memo memo{[](int) { return half_done(); }};
+    (void)memo(1);
+#elif CASE == 164  // those of a base class leave out members of T
+    (void)cache.memoize<std::vector<colored>>("key", [] { return std::vector<colored>(1); });
+#elif CASE == 165  // those of a base class leave out members of T
+    (void)cache.memoize<weighted>("key", [] { return weighted(); });
+#elif CASE == 166  // no pointer and no view
+    cache.set("key", [number] { return number; });
+#elif CASE == 167  // no pointer and no view
+    cache.set("key", [](auto x) { return x; });
+#elif CASE == 168  // no pointer and no view
+    cache.set("key", std::mem_fn(&analysis::phi));
+#elif CASE == 169  // no pointer and no view
+    (void)cache.get<int>(phicache::bytes_of([number](std::vector<int>) mutable { return number; }));
+#elif CASE == 170  // no pointer and no view
+    cache.set("key", &analysis::phi);
+#elif CASE == 171  // write add_to_key
+    phicache::key().add(&analysis::phi);
+#elif CASE == 172  // set takes a key and a value
+    cache.set("p", number, 2);
+#elif CASE == 173  // get takes one key
+    (void)cache.get("p", "q");
+#elif CASE == 174  // get takes one key
+    (void)cache.try_get<int>("p", "q");
+#elif CASE == 175  // memoize takes a key and a function
+    (void)cache.memoize<int>("p", "q", [] { return 1; });
+#elif CASE == 176  // the call takes the arguments of the function
+    const phicache::memo memo{[](int n, const std::string& text) { return n + static_cast<int>(text.size()); }};
+    (void)memo("p", number);
+#elif CASE == 177  // the call takes the arguments of the function
+    const phicache::memo memo{[](const std::vector<double>& x) { return x.size(); }};
+    (void)memo.call(number);
+#elif CASE == 178  // use_key_of
+    (void)cache.get({"p", number, "q"});
+#elif CASE == 179  // an_address_is_neither_text_nor_a_range
+    (void)cache.get<int>(use);
+#elif CASE == 180  // an_address_is_neither_text_nor_a_range
+    (void)cache.get<int>(&number);
 #elif CASE == 152  // use_key_of
     (void)phicache::key(1, 2);
 #elif CASE == 153  // deleted
     (void)phicache::mice_cache();
-#elif CASE == 156  // write add_to_key
+#elif CASE == 181  // write add_to_key
     phicache::memo memo{[](const table_of_numbers& x) { return x.n_rows; }};
     (void)memo({});
-#elif CASE == 157  // write add_to_key
+#elif CASE == 182  // write add_to_key
     phicache::key().add(image());
-#elif CASE == 158  // write add_to_key
+#elif CASE == 183  // write add_to_key
     phicache::memo memo{[](const by_two_indices& x) { return x(0, 1); }};
     (void)memo({});
 #elif CASE == 159  // write add_to_key
     phicache::key().add(by_row());
-#elif CASE == 160  // use_key_of_or_bytes_of
+#elif CASE == 184  // use_key_of_or_bytes_of
     (void)cache.memoize<double>(by_row(), [] { return 0.5; });
-#elif CASE == 161  // in the namespace of T
+#elif CASE == 185  // in the namespace of T
     (void)cache.get<by_two_indices>("key");
-#elif CASE == 167  // views only of constants
+#elif CASE == 186  // views only of constants
     phicache::memo memo{[](phicache::span<double> x) { return x[0] = 1; }};
     (void)memo(std::vector<double>(1));
-#elif CASE == 168  // views only of constants
+#elif CASE == 187  // views only of constants
     phicache::method method{"phi", [](analysis&, phicache::span<int> x) { return x[0] = 1; }};
-#elif CASE == 169  // use_key_of
+#elif CASE == 188  // use_key_of
     (void)cache.memoize<double>({std::string("iron"), number}, [] { return 0.5; });
-#elif CASE == 170  // use_key_of
+#elif CASE == 189  // use_key_of
     (void)cache.memoize<double>({0.5, number}, [] { return 0.5; });
-#elif CASE == 171  // use_key_of
+#elif CASE == 190  // use_key_of
     (void)cache.get<double>({"iron", "gold", number});
-#elif CASE == 172  // use_key_of
+#elif CASE == 191  // use_key_of
     cache.set({std::vector<double>{1}, number}, 0.5);
-#elif CASE == 173  // use_key_of
+#elif CASE == 192  // use_key_of
     (void)cache.get({no_element(), "iron"});
-#elif CASE == 174  // does not return a value
+#elif CASE == 193  // does not return a value
     struct constant {
         const int n = 3;
     };

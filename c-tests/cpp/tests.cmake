@@ -23,6 +23,7 @@ foreach(compiler ${phicache_compilers})
     phicache_add_face_test(other_version.${standard}.${name} ${cxx} run other_version.cpp -std=${standard})
     phicache_add_face_test(macros.${standard}.${name} ${cxx} macros -std=${standard})
   endforeach()
+  phicache_add_face_test(quiet.${name} ${cxx} quiet quiet.cpp -std=c++17)
   phicache_add_face_test(flat_keys.${name} ${cxx} run flat_keys.cpp -std=c++17)
   phicache_add_face_test(flat_keys.fast_math.${name} ${cxx} run flat_keys.cpp "-std=c++20 -O2 -ffast-math")
   # About fifty programs, so only in one standard for each compiler.

@@ -20,7 +20,7 @@ namespace detail {
 /// which must be checked. Their number of bytes follows from their types and sizes, and nothing about them can fail.
 template <class T>
 inline constexpr bool is_flat_element =
-    !has_own_encoding<T>::value &&
+    !has_own_encoding<T> &&
     (std::is_same_v<T, std::nullptr_t> || std::is_same_v<T, std::nullopt_t> || std::is_same_v<T, node_set> ||
      std::is_same_v<T, bytes> || std::is_enum_v<T> || (std::is_arithmetic_v<T> && sizeof(T) <= 8) ||
      is_doubles<T>::value);
@@ -29,7 +29,7 @@ struct is_flat : std::bool_constant<is_flat_element<T>> {};
 template <class T>
 struct is_flat<std::optional<T>>
     : std::bool_constant<is_flat_element<T> && !std::is_null_pointer_v<T> &&
-                         !has_own_encoding<std::optional<T>>::value> {};
+                         !has_own_encoding<std::optional<T>>> {};
 
 /// Writes the elements of docs/keys.md, as C does. The bits of doubles are compared as integers: a program that is
 /// compiled with -ffast-math has the same keys.

@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "customized.hpp"
 #include "error.hpp"
 
 PHICACHE_HPP_BEGIN
@@ -150,10 +151,7 @@ constexpr bool extends(Function Base::*) noexcept {
     } else if constexpr (is_of_std<T>() || !is_of_std<Base>()) {
         return false;
     } else {
-        struct with_more : Base {
-            char more;  // where a member of T would be, if that is in the padding of its base
-        };
-        return sizeof(T) != sizeof(Base) || sizeof(with_more) == sizeof(Base);
+        return has_more_members<T, Base>();
     }
 }
 /// Classes derived from a container or text of the standard library, with members of their own: their elements are not
@@ -224,8 +222,28 @@ inline constexpr bool refers<phicache_bytes> = true;
 template <>
 inline constexpr bool refers<phicache_value> = true;
 
-/// Whether a T is an address or a view, or consists of them: its bytes are not what it means. Of other structs nothing
-/// is known.
+/// Whether T is a lambda, or what std::bind, std::mem_fn or std::not_fn returns, by the name of the type: the bytes of
+/// what it captures are neither its result nor what it does. g++ writes `f()::<lambda(int)>`, clang++ `(lambda at …)`.
+template <class T>
+constexpr bool is_closure() noexcept {
+    std::string_view name = __PRETTY_FUNCTION__;
+    name.remove_prefix(name.find("T = ") + 4);
+    name.remove_suffix(1);
+    for (const std::string_view made_by_std : {"std::_Bind", "std::_Mem_fn", "std::_Not_fn"})
+        if (name.substr(0, made_by_std.size()) == made_by_std) return true;
+    if (name.back() == ')') return name.find("(lambda at ") != name.npos;
+    // The bracket that the last one closes: a template with a lambda as its argument is no lambda.
+    std::size_t first = name.size(), open = 0;
+    do {
+        --first;
+        if (name[first] == '>') ++open;
+        if (name[first] == '<') --open;
+    } while (open > 0 && first > 0);
+    return name.substr(first, 8) == "<lambda(";
+}
+
+/// Whether a T is an address, a view or a closure, or consists of them: its bytes are not what it means. Of other structs
+/// nothing is known.
 template <class T>
 constexpr bool has_address() noexcept;
 template <class T>
@@ -248,7 +266,7 @@ constexpr bool has_address() noexcept {
     } else if constexpr (is_tuple<T>::value) {
         return any_element<is_address, T>;
     } else {
-        return !std::is_void_v<typename element<T>::type> || refers<T>;
+        return !std::is_void_v<typename element<T>::type> || refers<T> || is_closure<T>();
     }
 }
 
@@ -268,26 +286,26 @@ template <class T, class = void>
 inline constexpr bool converts_to_bytes = std::is_base_of_v<bytes, T> || std::is_convertible_v<const T&, const char*>;
 template <class T>
 inline constexpr bool converts_to_bytes<T, std::void_t<decltype(std::declval<const T&>().operator bytes())>> = true;
+PHICACHE_HPP_CUSTOMIZED(add_to_key, key, const T&)
 /// Types with an `add_to_key` of their own: as a key they are what that adds, and not their elements.
-template <class T, class = void>
-struct has_own_encoding : std::false_type {};
 template <class T>
-struct has_own_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<const T&>()))>>
-    : std::true_type {};
+inline constexpr bool has_own_encoding =
+    add_to_key_customized::is_called<T> && !add_to_key_customized::is_inherited<T>();
 
-/// Types with an `add_to_key` that takes no constant object. It would not be called, so they are no keys.
+/// Types with an `add_to_key` that takes no constant object, which would not be called, or only with that of a base,
+/// which leaves out members: they are no keys.
 template <class T, class = void>
-inline constexpr bool has_mutable_encoding = false;
+inline constexpr bool has_wrong_encoding = add_to_key_customized::is_inherited<T>();
 template <class T>
 inline constexpr bool
-    has_mutable_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<T&>()))>> =
-        !has_own_encoding<T>::value;
+    has_wrong_encoding<T, std::void_t<decltype(add_to_key(std::declval<key&>(), std::declval<T&>()))>> =
+        !has_own_encoding<T>;
 
 /// Objects that are not taken for bytes.
 template <class T>
 inline constexpr bool is_no_bytes =
     std::is_class_v<T> &&
-    (!is_plain_range<T> || has_own_encoding<T>::value || has_mutable_encoding<T> || extends_container<T>) &&
+    (!is_plain_range<T> || has_own_encoding<T> || has_wrong_encoding<T> || extends_container<T>) &&
     !converts_to_bytes<T>;
 
 /// Ranges that are taken for bytes: those that own their elements, and views.
@@ -324,6 +342,12 @@ public:
     /// A number is neither text nor a range; `bytes_of(number)` has its bytes, and `key` the key of arguments.
     template <class Number, std::enable_if_t<std::is_arithmetic_v<Number> || std::is_enum_v<Number>, int> = 0>
     bytes(Number use_bytes_of_or_key) = delete;
+    /// Nor are pointers to anything but characters.
+    template <class Address, std::enable_if_t<(std::is_pointer_v<Address> || std::is_member_pointer_v<Address> ||
+                                               std::is_function_v<Address>)&&!std::is_convertible_v<
+                                                  const Address&, const char*>,
+                                              int> = 0>
+    bytes(const Address& an_address_is_neither_text_nor_a_range) = delete;
     /// Nor are numbers in braces: a vector of them is, or `key::of(a, b)` as a key.
     template <class Number, std::enable_if_t<std::is_arithmetic_v<Number>, int> = 0>
     bytes(std::initializer_list<Number> use_key_of_or_a_vector) = delete;
@@ -371,7 +395,7 @@ private:
 template <class T>
 bytes bytes_of(const T& object PHICACHE_HPP_BORROWED) noexcept {
     static_assert(detail::is_plain_object<T>,
-                  "bytes_of needs a trivially copyable object, no pointer and no view");
+                  "bytes_of needs a trivially copyable object, no pointer and no view and no lambda");
     return bytes(static_cast<const void*>(__builtin_addressof(object)), sizeof(T));
 }
 

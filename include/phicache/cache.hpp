@@ -58,29 +58,59 @@ struct c_functions<phicache_dict_cache> {
     static constexpr auto key = phicache_dict_cache_key;
 };
 
-/// Enabled for ranges, unless all of them hold C's bytes already.
-template <class... Ranges>
-using if_byte_ranges = std::enable_if_t<(is_range<Ranges>::value && ...) &&
-                                           !(std::is_convertible_v<const Ranges&, span<const phicache_bytes>> && ...),
-                                       int>;
-
-/// The bytes of each element; they still belong to the range.
-template <class Range>
-std::vector<phicache_bytes> borrow_bytes(const Range& range) {
-    std::vector<phicache_bytes> borrowed;
-    for (auto&& element : range) {
-        static_assert(std::is_lvalue_reference_v<decltype(element)>,
-                      "the range must hold its elements, not create them on iteration: their bytes are borrowed");
-        borrowed.push_back(detail::to_bytes(element));
+/// The keys or values of a batch as C takes them, for one call: borrowed from a range or a list in braces. Values of
+/// several parts are gathered here.
+template <bool AreKeys>
+class batch {
+public:
+    batch() noexcept {}
+    template <class Range, std::enable_if_t<is_range<Range>::value, int> = 0>
+    batch(const Range& range) {
+        if constexpr (std::is_convertible_v<const Range&, span<const phicache_bytes>>) {
+            all_ = range;
+        } else {
+            add_each(range);
+        }
     }
-    return borrowed;
-}
-/// The same for keys, which must convert to `bytes`.
-template <class Range>
-std::vector<phicache_bytes> borrow_keys(const Range& keys) {
-    static_assert(std::is_convertible_v<decltype(*std::begin(keys)), bytes>, "a key must convert to phicache::bytes");
-    return borrow_bytes(keys);
-}
+    template <class Element>
+    batch(std::initializer_list<Element> list) {
+        add_each(list);
+    }
+    batch(const batch&) = delete;
+    batch& operator=(const batch&) = delete;
+
+    const phicache_bytes* data() const noexcept { return all_.data(); }
+    std::size_t size() const noexcept { return all_.size(); }
+    /// Fails if a value could not be gathered.
+    const expected<void>& check() const noexcept { return good_; }
+
+private:
+    template <class Range>
+    void add_each(const Range& range) {
+        static_assert(std::is_lvalue_reference_v<decltype(*std::begin(range))>,
+                      "the range must hold its elements, not create them on iteration: their bytes are borrowed");
+        for (const auto& element : range) add(element);
+        all_ = borrowed_;
+    }
+    template <class Element>
+    void add(const Element& element) {
+        if constexpr (AreKeys) {
+            static_assert(std::is_convertible_v<const Element&, bytes>, "a key must convert to phicache::bytes");
+            if constexpr (std::is_convertible_v<const Element&, bytes>) borrowed_.push_back(bytes(element));
+        } else if constexpr (is_gathered<Element>) {
+            std::vector<std::uint8_t>& room = gathered_.emplace_back(detail::gathered_size(element));
+            if (expected<void> done = detail::gather(element, room.data(), room.size()); !done) good_ = std::move(done);
+            borrowed_.push_back(bytes(room));
+        } else {
+            borrowed_.push_back(detail::to_bytes(element));
+        }
+    }
+
+    span<const phicache_bytes> all_{};
+    std::vector<phicache_bytes> borrowed_{};
+    std::vector<std::vector<std::uint8_t>> gathered_{};
+    expected<void> good_{};
+};
 
 }  // namespace detail
 
@@ -94,9 +124,10 @@ public:
     /// The values of many keys, pinned, in the order of the keys; a missing value has a null address. In Redis this is
     /// one round trip; in a large cache of this process it is several times as fast as one lookup after the other. With
     /// `cache_options::server_errors` it fails if the lookup of any key fails.
-    std::vector<value> get_many(span<const phicache_bytes> keys) const { return try_get_many(keys).value(); }
+    /// The keys are a range of what converts to `bytes` (`std::string`, `key_bytes`, …), or in braces.
+    std::vector<value> get_many(const detail::batch<true>& keys) const { return try_get_many(keys).value(); }
     /// @copydoc get_many
-    expected<std::vector<value>> try_get_many(span<const phicache_bytes> keys) const {
+    expected<std::vector<value>> try_get_many(const detail::batch<true>& keys) const {
         std::vector<phicache_value> raw(keys.size());
         const phicache_status code = phicache_cache_get_many(raw_, keys.data(), keys.size(), raw.data(), nullptr);
         std::vector<value> found(raw.begin(), raw.end());  // owns the pins, also on an error
@@ -106,12 +137,14 @@ public:
 
     /// Stores copies of many values, each under the key with the same index; returns the outcome of each. In Redis this
     /// is one round trip, which may fail for some keys: the error is then their outcome. It is thrown if all keys fail.
-    std::vector<outcome> set_many(span<const phicache_bytes> keys, span<const phicache_bytes> values) const {
+    /// The values are a range of what `set` takes, or in braces.
+    std::vector<outcome> set_many(const detail::batch<true>& keys, const detail::batch<false>& values) const {
         return try_set_many(keys, values).value();
     }
     /// @copydoc set_many
-    expected<std::vector<outcome>> try_set_many(span<const phicache_bytes> keys,
-                                                span<const phicache_bytes> values) const {
+    expected<std::vector<outcome>> try_set_many(const detail::batch<true>& keys,
+                                                const detail::batch<false>& values) const {
+        if (!values.check()) return values.check().error();
         if (keys.size() != values.size())
             return failure(status::error_invalid_argument,
                            "set_many got different numbers of keys and values; it needs one value for each key");
@@ -127,40 +160,6 @@ public:
         }
         if (all_failed) return failure(code);
         return outcomes;
-    }
-
-    // The same for ranges: of keys that convert to `bytes` (`std::string`, `key_bytes`, …), and of values that `set`
-    // takes.
-
-    /// @copydoc get_many
-    template <class Keys, detail::if_byte_ranges<Keys> = 0>
-    std::vector<value> get_many(const Keys& keys) const {
-        return try_get_many(keys).value();
-    }
-    /// @copydoc get_many
-    template <class Keys, detail::if_byte_ranges<Keys> = 0>
-    expected<std::vector<value>> try_get_many(const Keys& keys) const {
-        return try_get_many(detail::borrow_keys(keys));
-    }
-    /// @copydoc get_many
-    template <class Key>
-    std::vector<value> get_many(std::initializer_list<Key> keys) const {
-        return try_get_many(detail::borrow_keys(keys)).value();
-    }
-    /// @copydoc get_many
-    template <class Key>
-    expected<std::vector<value>> try_get_many(std::initializer_list<Key> keys) const {
-        return try_get_many(detail::borrow_keys(keys));
-    }
-    /// @copydoc set_many
-    template <class Keys, class Values, detail::if_byte_ranges<Keys, Values> = 0>
-    std::vector<outcome> set_many(const Keys& keys, const Values& values) const {
-        return try_set_many(keys, values).value();
-    }
-    /// @copydoc set_many
-    template <class Keys, class Values, detail::if_byte_ranges<Keys, Values> = 0>
-    expected<std::vector<outcome>> try_set_many(const Keys& keys, const Values& values) const {
-        return try_set_many(detail::borrow_keys(keys), detail::borrow_bytes(values));
     }
 
     /// The state of the connection to the server of a cache in Redis, shared by all caches with the same connection

@@ -14,6 +14,24 @@ PHICACHE_HPP_BEGIN
 template <class Signature>
 class callback;
 
+namespace detail {
+
+/// Whether a function cannot be called: a null pointer, or an empty object such as a std::function, which says so by
+/// an explicit conversion to bool.
+template <class Function>
+bool is_empty_function(const Function& function) noexcept {
+    if constexpr (std::is_pointer_v<Function> || std::is_member_pointer_v<Function>) {
+        return function == nullptr;
+    } else if constexpr (std::is_constructible_v<bool, const Function&> &&
+                         !std::is_convertible_v<const Function&, bool>) {
+        return !static_cast<bool>(function);
+    } else {
+        return false;
+    }
+}
+
+}  // namespace detail
+
 /// A copy of a function object, or none; converts from whatever can be called so, and to std::function. It is not one,
 /// because `<functional>` takes a seventh of the time to compile these headers.
 template <class R, class... A>
@@ -27,10 +45,7 @@ public:
                                         int> = 0>
     callback(F&& function) {
         using Stored = std::decay_t<F>;
-        if constexpr (std::is_pointer_v<Stored> ||
-                      (std::is_constructible_v<bool, Stored&> && !std::is_convertible_v<Stored&, bool>)) {
-            if (!static_cast<bool>(function)) return;
-        }
+        if (detail::is_empty_function<Stored>(function)) return;
         object_ = new Stored(std::forward<F>(function));
         call_ = [](void* object, A... arguments) -> R {
             return static_cast<R>((*static_cast<Stored*>(object))(std::forward<A>(arguments)...));

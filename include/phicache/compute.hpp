@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "callback.hpp"
 #include "owner.hpp"
 #include "stored.hpp"
 #include "value.hpp"
@@ -24,6 +25,10 @@ namespace detail {
 inline failure too_many() noexcept {
     return failure(status::error_invalid_argument,
                    "the number of elements is too large: their size in bytes does not fit in size_t");
+}
+inline failure no_function() noexcept {
+    return failure(status::error_invalid_argument,
+                   "the function is a null pointer, or an empty std::function: pass one that can be called");
 }
 
 template <>
@@ -242,6 +247,9 @@ public:
     callback_error& operator=(const callback_error&) = delete;
     ~callback_error() {}
 
+    /// The code for C if there is no function to run.
+    [[gnu::cold, gnu::noinline]] std::int32_t refuse_empty() noexcept { return capture(no_function()); }
+
     /// Runs `function()` or `function(result&)`, stores the returned value with `Writer` and keeps it if `keep` wants
     /// it. An exception or failure is captured here, and C gets a code; no exception crosses C. Computations nest
     /// thousands deep: everything that happens after the function has returned is out of line, so that this stack frame
@@ -431,7 +439,9 @@ std::int32_t run_memoized(void* user_data, void* call_data, phicache_bytes, phic
     if constexpr (std::is_function_v<Function>) {
         return frame.error.template run<Writer>(raw, frame.keep, reinterpret_cast<Function*>(user_data));
     } else {
-        return frame.error.template run<Writer>(raw, frame.keep, *static_cast<Function*>(user_data));
+        Function& function = *static_cast<Function*>(user_data);
+        if (is_empty_function(function)) return frame.error.refuse_empty();
+        return frame.error.template run<Writer>(raw, frame.keep, function);
     }
 }
 

@@ -1,13 +1,11 @@
 /// @file key.hpp
-/// Keys from typed arguments (the encoding of docs/keys.md, the same bytes in every language), and fingerprints.
+/// Keys from typed arguments: the encoding of docs/keys.md, the same bytes in every language.
 #ifndef PHICACHE_KEY_HPP
 #define PHICACHE_KEY_HPP
 
-#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +15,7 @@
 #include <vector>
 
 #include "bytes.hpp"
+#include "element.hpp"
 #include "nodes.hpp"
 #include "owner.hpp"
 
@@ -25,144 +24,6 @@ PHICACHE_HPP_BEGIN
 /// Whether numbers of equal value and different types (1, 1.0, true) are one key, as with Python's == (`untyped`), or
 /// different keys (`typed`).
 enum class typing : std::int32_t { untyped = 0, typed = 1 };
-
-class key;
-
-namespace detail {
-
-/// Contiguous doubles, as in a std::vector: they are added to a key as one array.
-template <class T, class = void>
-struct is_doubles : std::false_type {};
-template <class T>
-struct is_doubles<
-    T, std::void_t<decltype(std::data(std::declval<const T&>())), decltype(std::size(std::declval<const T&>()))>>
-    : std::bool_constant<std::is_same_v<decltype(std::data(std::declval<const T&>())), const double*> &&
-                         !is_shaped<T>> {};
-
-/// Standard sets have a key_type; maps also have a mapped_type.
-template <class T, class = void>
-struct is_associative : std::false_type {};
-template <class T>
-struct is_associative<T, std::void_t<typename T::key_type>> : std::true_type {};
-template <class T, class = void>
-struct is_map : std::false_type {};
-template <class T>
-struct is_map<T, std::void_t<typename T::mapped_type>> : std::true_type {};
-/// Those in an order that follows from their elements, such as std::map; the others are hashed.
-template <class T, class = void>
-struct is_ordered : std::false_type {};
-template <class T>
-struct is_ordered<T, std::void_t<typename T::key_compare>> : std::true_type {};
-/// Those that have no key twice: `insert` says whether it has inserted.
-template <class T>
-struct is_unique : is_tuple<decltype(std::declval<T&>().insert(std::declval<const typename T::value_type&>()))> {};
-
-/// Complex numbers: their type has two parts.
-template <class T, class = void>
-struct is_complex : std::false_type {};
-template <class T>
-struct is_complex<T, std::void_t<decltype(std::declval<const T&>().real()), decltype(std::declval<const T&>().imag())>>
-    : std::bool_constant<std::is_floating_point_v<typename T::value_type> &&
-                         std::is_same_v<remove_cvref<decltype(std::declval<const T&>().real())>,
-                                        typename T::value_type> &&
-                         sizeof(T) == 2 * sizeof(typename T::value_type)> {};
-/// std::bitset, without its header.
-template <class T, class = void>
-struct is_bitset : std::false_type {};
-template <class T>
-struct is_bitset<T, std::void_t<typename T::reference, decltype(extends<T>(&T::to_ullong))>>
-    : std::bool_constant<!extends<T>(&T::to_ullong)> {};
-
-/// The name in a key of a time in whole units: that of Julia's type.
-template <class T>
-inline constexpr const char* duration_name = nullptr;
-template <class Period>
-inline constexpr const char* period_name = nullptr;
-template <>
-inline constexpr const char* period_name<std::nano> = "Dates.Nanosecond";
-template <>
-inline constexpr const char* period_name<std::micro> = "Dates.Microsecond";
-template <>
-inline constexpr const char* period_name<std::milli> = "Dates.Millisecond";
-template <>
-inline constexpr const char* period_name<std::ratio<1>> = "Dates.Second";
-template <>
-inline constexpr const char* period_name<std::ratio<60>> = "Dates.Minute";
-template <>
-inline constexpr const char* period_name<std::ratio<3600>> = "Dates.Hour";
-template <>
-inline constexpr const char* period_name<std::ratio<86400>> = "Dates.Day";
-template <>
-inline constexpr const char* period_name<std::ratio<604800>> = "Dates.Week";
-template <class Number, class Period>
-inline constexpr const char* duration_name<std::chrono::duration<Number, Period>> =
-    std::is_integral_v<Number> ? period_name<typename Period::type> : nullptr;
-
-/// Whether what an optional holds may have the key of an empty one.
-template <class T>
-constexpr bool may_be_none(const T& held) noexcept {
-    if constexpr (std::is_pointer_v<T> || std::is_null_pointer_v<T>) {
-        return held == nullptr;
-    } else {
-        return is_optional<T>::value;
-    }
-}
-
-/// Whether a T can be an element of a key.
-template <class T>
-constexpr bool is_key_element() noexcept;
-template <class T>
-struct is_element : std::bool_constant<is_key_element<std::decay_t<T>>()> {};
-/// The alternatives of a std::variant. An alternative without members, such as std::monostate, is encoded as none.
-template <class T>
-struct is_alternative : std::bool_constant<std::is_empty_v<T> || is_key_element<T>()> {};
-template <class T>
-constexpr bool is_key_element() noexcept {
-    if constexpr (has_mutable_encoding<T>) {
-        return false;
-    } else if constexpr (has_own_encoding<T>::value || std::is_null_pointer_v<T> ||
-                         std::is_same_v<T, std::nullopt_t> || std::is_same_v<T, node_set> || std::is_same_v<T, bytes> ||
-                         std::is_enum_v<T>) {
-        return true;
-    } else if constexpr (std::is_arithmetic_v<T>) {
-        return sizeof(T) <= 8;
-    } else if constexpr (extends_container<T>) {
-        return false;
-    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
-        return true;
-    } else if constexpr (is_optional<T>::value) {
-        return is_element<typename T::value_type>::value;
-    } else if constexpr (is_complex<T>::value) {
-        return sizeof(typename T::value_type) <= 8;
-    } else if constexpr (duration_name<T> != nullptr || is_bitset<T>::value) {
-        return true;
-    } else if constexpr (is_variant<T>::value) {
-        return all_elements<is_alternative, alternatives_t<T>>;
-    } else if constexpr (is_shaped<T>) {
-        return false;
-    } else if constexpr (is_range<T>::value) {
-        using Element = typename std::iterator_traits<decltype(std::begin(std::declval<const T&>()))>::value_type;
-        if constexpr (is_associative<T>::value) {
-            if (!is_unique<T>::value && !is_ordered<T>::value) return false;
-        }
-        if constexpr (std::is_same_v<Element, T>) {
-            return false;
-        } else {
-            return is_element<Element>::value;
-        }
-    } else if constexpr (is_tuple<T>::value) {
-        return all_elements<is_element, T>;
-    } else {
-        return false;
-    }
-}
-
-/// What to do with a type that is no element of a key.
-#define PHICACHE_HPP_ELEMENTS                                                                                        \
-    "this type cannot be an element of a key: write add_to_key(phicache::key&, const T&) in the namespace of T; " \
-    "a type that is not yours has to be converted, or put into a struct of your own"
-
-}  // namespace detail
 
 /// Builds a key from typed elements. Converts to `bytes`, so it can be passed wherever a key is expected. `reset()`
 /// empties it and keeps its memory for the next key. An element that cannot be added (text that is not UTF-8, the end
@@ -215,11 +76,11 @@ public:
     template <class T>
     key& add(const T& element) {
         using U = std::decay_t<T>;
-        if constexpr (detail::has_mutable_encoding<U>) {
+        if constexpr (detail::has_wrong_encoding<U>) {
             static_assert(detail::always_false<T>, PHICACHE_HPP_ELEMENTS);
-        } else if constexpr (detail::has_own_encoding<U>::value && std::is_enum_v<U>) {
+        } else if constexpr (detail::has_own_encoding<U> && std::is_enum_v<U>) {
             add_to_key(*this, element);
-        } else if constexpr (detail::has_own_encoding<U>::value) {
+        } else if constexpr (detail::has_own_encoding<U>) {
             // Enclosed, so that two objects in a row never have the elements of two others.
             begin_tuple();
             add_to_key(*this, element);
@@ -577,79 +438,6 @@ inline expected<key_bytes> try_mice_key(text prefix, direction dir, node_set mec
                                         const candidate_purviews& purviews = {}) {
     return key_bytes::try_from(detail::mice_writer(prefix, dir, mechanism, purviews.list()));
 }
-
-/// The memory order of a matrix.
-enum class layout : std::int32_t { row_major = PHICACHE_ROW_MAJOR, column_major = PHICACHE_COLUMN_MAJOR };
-
-/// The identity of a network and of how results about it are computed: 32 bytes that name it on a server and in shared
-/// caches.
-class fingerprint {
-public:
-    constexpr fingerprint() noexcept = default;
-    constexpr explicit fingerprint(const phicache_fingerprint& raw) noexcept : raw_(raw) {}
-
-    /// The fingerprint of a network of `connections.size()` nodes. `tpm` holds the state-by-node transition
-    /// probabilities, 0 to 1: 2^nodes rows, where bit k of a row's number is the state of node k. `connections` has the
-    /// targets of each node. `context` identifies how results are computed (algorithm, measure, settings, version of the
-    /// stored values): programs with equal fingerprints read each other's values.
-    static fingerprint of_network(span<const double> tpm, span<const node_set> connections, bytes context,
-                                  layout order = layout::row_major) {
-        return try_of_network(tpm, connections, context, order).value();
-    }
-    /// @copydoc of_network
-    static expected<fingerprint> try_of_network(span<const double> tpm, span<const node_set> connections, bytes context,
-                                                layout order = layout::row_major) {
-        const std::size_t nodes = connections.size();
-        if (nodes == 0 || nodes > 40) {
-            return detail::invalid("the connections are those of %zu nodes; expected a node set for each of 1 to 40",
-                                   nodes);
-        }
-        if (tpm.size() != nodes << nodes) {
-            return detail::invalid("the TPM has %zu numbers and the connections are those of %zu nodes; expected %zu, "
-                                   "state by node: %zu rows and %zu columns",
-                                   tpm.size(), nodes, nodes << nodes, std::size_t{1} << nodes, nodes);
-        }
-        fingerprint made;
-        const phicache_status code = phicache_network_fingerprint(tpm.data(), nodes, static_cast<std::int32_t>(order),
-                                                                  detail::masks(connections), context, &made.raw_);
-        if (code < 0) return failure(code);
-        return made;
-    }
-
-    /// The same for a matrix of floats, each of which counts as the double of its value.
-    template <class Floats, std::enable_if_t<std::is_same_v<detail::element_t<Floats>, float>, int> = 0>
-    static fingerprint of_network(const Floats& tpm, span<const node_set> connections, bytes context,
-                                  layout order = layout::row_major) {
-        return try_of_network(tpm, connections, context, order).value();
-    }
-    /// @copydoc of_network
-    template <class Floats, std::enable_if_t<std::is_same_v<detail::element_t<Floats>, float>, int> = 0>
-    static expected<fingerprint> try_of_network(const Floats& tpm, span<const node_set> connections, bytes context,
-                                                layout order = layout::row_major) {
-        const std::vector<double> doubles(std::data(tpm), std::data(tpm) + std::size(tpm));
-        return try_of_network(span<const double>(doubles), connections, context, order);
-    }
-
-    constexpr const phicache_fingerprint& raw() const& noexcept { return raw_; }
-    /// The same, copied out of a temporary.
-    constexpr phicache_fingerprint raw() && noexcept { return raw_; }
-    /// As 64 hexadecimal digits.
-    std::string hex() const {
-        std::string digits;
-        for (const std::uint8_t byte : raw_.bytes) {
-            digits += "0123456789abcdef"[byte >> 4];
-            digits += "0123456789abcdef"[byte & 15];
-        }
-        return digits;
-    }
-    friend bool operator==(const fingerprint& a, const fingerprint& b) noexcept {
-        return std::memcmp(a.raw_.bytes, b.raw_.bytes, sizeof a.raw_.bytes) == 0;
-    }
-    friend bool operator!=(const fingerprint& a, const fingerprint& b) noexcept { return !(a == b); }
-
-private:
-    phicache_fingerprint raw_{};
-};
 
 PHICACHE_HPP_END
 

@@ -32,6 +32,11 @@ phicache_status as_any(Handle* cache, phicache_cache** out) noexcept {
     return c_functions<Handle>::as_cache(cache, out);
 }
 
+/// Enabled for calls with another number of arguments, which fail in few lines: elsewhere compilers list all overloads.
+template <std::size_t Count, class... Given>
+using if_not = std::enable_if_t<sizeof...(Given) != Count, int>;
+#define PHICACHE_HPP_PARTS "a key of several parts is in braces, as in {p, q}, or a phicache::key::of(p, q)"
+
 #define PHICACHE_HPP_READS_BACK \
     "the function returns another type than the T of memoize<T>, or T is no value: " PHICACHE_HPP_VALUES
 
@@ -273,6 +278,19 @@ public:
         }
     }
 
+    /// Refuses calls with too few or too many arguments.
+    template <class T = void, class... Given, detail::if_not<1, Given...> = 0>
+    std::optional<value> get(const Given&...) const {
+        static_assert(sizeof...(Given) == 1, "get takes one key; " PHICACHE_HPP_PARTS);
+        detail::refused();
+    }
+    /// @copydoc get
+    template <class T = void, class... Given, detail::if_not<1, Given...> = 0>
+    expected<std::optional<value>> try_get(const Given&...) const {
+        static_assert(sizeof...(Given) == 1, "try_get takes one key; " PHICACHE_HPP_PARTS);
+        detail::refused();
+    }
+
     /// Stores a copy of the content, which converts to `bytes`, is a trivially copyable object, or has several parts
     /// (see `value_writer`), and replaces an older value. If the store is refused, the older value stays.
     template <class Content>
@@ -285,8 +303,18 @@ public:
         return detail::with_bytes(content, set_call(key));
     }
 
-    outcome set(bytes needs_a_value_too) const = delete;
-    expected<outcome> try_set(bytes needs_a_value_too) const = delete;
+    /// Refuses calls with too few or too many arguments.
+    template <class... Given, detail::if_not<2, Given...> = 0>
+    outcome set(const Given&...) const {
+        static_assert(sizeof...(Given) == 2, "set takes a key and a value; " PHICACHE_HPP_PARTS);
+        detail::refused();
+    }
+    /// @copydoc set
+    template <class... Given, detail::if_not<2, Given...> = 0>
+    expected<outcome> try_set(const Given&...) const {
+        static_assert(sizeof...(Given) == 2, "try_set takes a key and a value; " PHICACHE_HPP_PARTS);
+        detail::refused();
+    }
 
     /// The same, and tells the cache what it would cost to compute the value again, in computing time (0 or less: not
     /// known). A full cache that evicts keeps what costs the most for each byte.
@@ -333,8 +361,18 @@ public:
         return detail::try_memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
 
-    template <class T = void>
-    value memoize(bytes needs_a_key_and_a_function) const = delete;
+    /// Refuses calls with too few or too many arguments.
+    template <class T = void, class... Given, detail::if_not<2, Given...> = 0>
+    value memoize(const Given&...) const {
+        static_assert(sizeof...(Given) == 2, "memoize takes a key and a function; " PHICACHE_HPP_PARTS);
+        detail::refused();
+    }
+    /// @copydoc memoize
+    template <class T = void, class... Given, detail::if_not<2, Given...> = 0>
+    expected<value> try_memoize(const Given&...) const {
+        static_assert(sizeof...(Given) == 2, "try_memoize takes a key and a function; " PHICACHE_HPP_PARTS);
+        detail::refused();
+    }
 
     // Keys in parts: `cache.memoize<double>({p, q}, …)`. See `key_parts`.
 

@@ -9,7 +9,7 @@
 
 #include "callback.hpp"
 #include "config.hpp"
-#include "key.hpp"
+#include "fingerprint.hpp"
 #include "owner.hpp"
 
 PHICACHE_HPP_BEGIN

@@ -58,8 +58,9 @@ public:
     Handle* handle() const noexcept { return handle_; }
     /// The C handle, which the caller now has to free.
     Handle* release() noexcept { return std::exchange(handle_, nullptr); }
-    /// Frees the handle now.
-    void reset() noexcept {
+    /// Frees the handle now. Out of line: inlined into the destructor of a std::optional, gcc warns that a handle which
+    /// the optional does not have may be used uninitialized.
+    [[gnu::noinline]] void reset() noexcept {
         if (handle_ != nullptr) Free(release());
     }
     /// Whether this object owns a handle.

@@ -67,7 +67,7 @@ public:
 private:
     template <class T>
     phicache_status copy(bytes key, T& object) noexcept {
-        static_assert(detail::is_plain_object<T> && !detail::is_gathered<T>,
+        static_assert(detail::is_plain_object<T> && detail::is_value<T>::value && !detail::is_gathered<T>,
                       "a reader copies trivially copyable objects; read others in place, with a read_section");
         std::size_t len = 0;
         void* const buffer = __builtin_addressof(object);

@@ -22,18 +22,17 @@ class value_reader;
 
 namespace detail {
 
-/// Types with an `add_to_value` of their own.
-template <class T, class = void>
-struct has_parts : std::false_type {};
+PHICACHE_HPP_CUSTOMIZED(add_to_value, value_writer, const T&)
+PHICACHE_HPP_CUSTOMIZED(read_from_value, value_reader, T&)
+/// Types with one of these functions, or both.
 template <class T>
-struct has_parts<T, std::void_t<decltype(add_to_value(std::declval<value_writer&>(), std::declval<const T&>()))>>
-    : std::true_type {};
-/// Types with a `read_from_value` of their own.
-template <class T, class = void>
-struct has_reader : std::false_type {};
+inline constexpr bool has_parts = add_to_value_customized::is_called<T>;
 template <class T>
-struct has_reader<T, std::void_t<decltype(read_from_value(std::declval<value_reader&>(), std::declval<T&>()))>>
-    : std::true_type {};
+inline constexpr bool has_reader = read_from_value_customized::is_called<T>;
+/// Types with such a function that is only that of a base, which leaves out members: they are no values.
+template <class T>
+inline constexpr bool leaves_out_members =
+    add_to_value_customized::is_inherited<T>() || read_from_value_customized::is_inherited<T>();
 
 /// Contiguous elements that can be copied as bytes; std::array is one object, its size is in its type.
 template <class T>
@@ -56,6 +55,12 @@ template <class T, class = void>
 inline constexpr bool has_one_order = true;
 template <class T>
 inline constexpr bool has_one_order<T, std::void_t<typename T::key_compare>> = std::is_empty_v<typename T::key_compare>;
+/// Whether every T that is hashed places items alike: its hash and its equality have no state.
+template <class T, class = void>
+inline constexpr bool has_one_hash = true;
+template <class T>
+inline constexpr bool has_one_hash<T, std::void_t<typename T::hasher, typename T::key_equal>> =
+    std::is_empty_v<typename T::hasher> && std::is_empty_v<typename T::key_equal>;
 /// Containers that own their items and can be filled one by one: those of the standard library, and those like them.
 template <class T, class = void>
 struct is_container : std::false_type {};
@@ -63,7 +68,7 @@ template <class T>
 struct is_container<T, std::void_t<decltype(std::size(std::declval<const T&>())), decltype(std::declval<T&>().clear()),
                                    decltype(std::declval<T&>().insert(std::declval<T&>().end(),
                                                                       std::declval<item_t<T>>()))>>
-    : std::bool_constant<!extends_container<T> && !is_shaped<T> && has_one_order<T>> {};
+    : std::bool_constant<!extends_container<T> && !is_shaped<T> && has_one_order<T> && has_one_hash<T>> {};
 
 /// Whether a T can be stored and read back, by itself or as a part.
 template <class T>
@@ -88,10 +93,10 @@ constexpr bool consists_of_values() noexcept {
 }
 template <class T>
 constexpr bool reads_and_writes() noexcept {
-    if constexpr (!std::is_default_constructible_v<T>) {
+    if constexpr (!std::is_default_constructible_v<T> || leaves_out_members<T>) {
         return false;
-    } else if constexpr (has_parts<T>::value || has_reader<T>::value) {
-        return has_parts<T>::value && has_reader<T>::value;
+    } else if constexpr (has_parts<T> || has_reader<T>) {
+        return has_parts<T> && has_reader<T>;
     } else if constexpr (is_plain_object<T>) {
         return true;
     } else if constexpr (is_plain_sequence<T>) {
@@ -106,7 +111,9 @@ constexpr bool reads_and_writes() noexcept {
 /// Types of several parts: their values are gathered.
 template <class T>
 constexpr bool has_several_parts() noexcept {
-    if constexpr (has_parts<T>::value) {
+    if constexpr (leaves_out_members<T>) {
+        return false;
+    } else if constexpr (has_parts<T>) {
         return true;
     } else if constexpr (is_plain_object<T> || std::is_void_v<T> || std::is_convertible_v<const T&, bytes>) {
         return false;
@@ -119,10 +126,11 @@ inline constexpr bool is_gathered = has_several_parts<remove_cvref<T>>();
 
 /// What to do with a type that is no value.
 #define PHICACHE_HPP_VALUES                                                                                            \
-    "a value is a trivially copyable object that is no pointer and no view, text, or a container, std::optional, "     \
-    "pair, tuple or variant of values; or its type has add_to_value(phicache::value_writer&, const T&) and "           \
-    "read_from_value(phicache::value_reader&, T&) in the namespace of T. It has a default constructor. Put a type "    \
-    "that is not yours into a struct of your own"
+    "a value is a trivially copyable object that is no pointer and no view (a lambda is for memoize), text, or a "     \
+    "container, std::optional, pair, tuple or variant of values; or its type has "                                     \
+    "add_to_value(phicache::value_writer&, const T&) and read_from_value(phicache::value_reader&, T&) in the "         \
+    "namespace of T (those of a base class leave out members of T). It has a default constructor. Put a type that"     \
+    " is not yours into a struct of your own"
 
 /// A vector or string of elements that are copied from bytes: once, without zeroing them first.
 template <class T>
@@ -174,7 +182,9 @@ public:
     /// - a type with an `add_to_value` of its own.
     template <class T>
     value_writer& add(const T& part) {
-        if constexpr (detail::has_parts<T>::value) {
+        if constexpr (detail::leaves_out_members<T>) {
+            static_assert(detail::always_false<T>, PHICACHE_HPP_VALUES);
+        } else if constexpr (detail::has_parts<T>) {
             add_to_value(*this, part);
         } else if constexpr (std::is_empty_v<T> && detail::is_plain_object<T>) {
             // Its byte may be one of another object: in a std::tuple both can have one address.
@@ -249,7 +259,9 @@ public:
     /// Reads one part, of the type that was added.
     template <class T>
     value_reader& read(T& part) {
-        if constexpr (detail::has_reader<T>::value) {
+        if constexpr (detail::leaves_out_members<T>) {
+            static_assert(detail::always_false<T>, PHICACHE_HPP_VALUES);
+        } else if constexpr (detail::has_reader<T>) {
             read_from_value(*this, part);
         } else if constexpr (detail::is_plain_object<T>) {
             const void* from = take(1, sizeof(T), alignof(T));
@@ -326,12 +338,16 @@ namespace detail {
 
 /// Whether a T can be stored. Not all that can be stored can be read back as a T: views cannot.
 template <class T>
-inline constexpr bool is_content = is_gathered<T> || std::is_convertible_v<const T&, bytes> || is_plain_object<T>;
+inline constexpr bool is_content = !leaves_out_members<T> && (is_gathered<T> || std::is_convertible_v<const T&, bytes> ||
+                                                              is_plain_object<T>);
 
 /// The bytes of a value to store: those of text, of the elements of a range, or of one object.
 template <class T>
 bytes to_bytes(const T& value) noexcept {
-    if constexpr (std::is_convertible_v<const T&, bytes>) {
+    if constexpr (leaves_out_members<T>) {
+        static_assert(always_false<T>, PHICACHE_HPP_VALUES);
+        return {};
+    } else if constexpr (std::is_convertible_v<const T&, bytes>) {
         return value;
     } else if constexpr (is_plain_object<T>) {
         return bytes_of(value);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "fingerprint.hpp"
 #include "key.hpp"
 #include "nodes.hpp"
 #include "owner.hpp"

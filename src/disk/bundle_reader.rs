@@ -50,6 +50,9 @@ pub enum Item<'b> {
 impl Bundle {
     /// The bundle with this path; symbolic links are followed.
     pub fn open(path: &Path) -> Result<Self> {
+        if path.as_os_str().is_empty() {
+            return Err(Error::invalid("the path is empty; it names the file of a saved cache"));
+        }
         let path = path.canonicalize().map_err(Failure::of("open", path))?;
         let file = with_descriptor(|| files::open(&path)).map_err(Failure::of("open", &path))?;
         let not_a_bundle = |why: String| Error::Damaged(format!("{} {why}", path.display()).into());

@@ -282,7 +282,10 @@ impl KeyBuilder {
 
     fn check_depth(&self) -> Result<()> {
         match self.encodings[0].depth() {
-            DEPTH_MAX => Err(Error::invalid(format!("tuples, sets and named types nest at most {DEPTH_MAX} deep"))),
+            DEPTH_MAX => Err(Error::invalid(format!(
+                "tuples, sets and named types nest at most {DEPTH_MAX} deep; add the items of a list or tree one after \
+                 the other, and not each within the one before"
+            ))),
             _ => Ok(()),
         }
     }

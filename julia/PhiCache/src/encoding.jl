@@ -236,7 +236,8 @@ end
 @noinline function fail_too_deep(key)
     innermost = findlast(open -> open.tag == TAG_NAMED, key.open[1:key.depth])
     where = innermost === nothing ? "a tuple" : named_type(key, key.open[innermost])
-    fail(key, "$where is nested too deep; tuples, sets, arrays and structs in a key nest at most $DEEPEST_NESTING deep")
+    fail(key, "$where is nested too deep; tuples, sets, arrays and structs in a key nest at most $DEEPEST_NESTING " *
+              "deep; put the items of a linked list or tree into an array")
 end
 
 # The name of an open named type, without the hash of its fields. It follows the tag and its length.

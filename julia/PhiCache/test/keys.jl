@@ -242,6 +242,7 @@ end
     @test message(Wrong.Two(1)) == "add! for Main.Wrong.Two adds a second element; add one tuple of all elements"
     @test message(Wrong.Nothings(1)) == "add! for Main.Wrong.Nothings adds nothing; add what identifies a value"
     @test startswith(message(foldl((next, _) -> Wrong.Node(next), 1:70; init=1)), "Main.Wrong.Node is nested too deep")
+    @test endswith(message(foldl((next, _) -> Wrong.Node(next), 1:70; init=1)), "into an array")
     @test startswith(message(foldl((next, _) -> Any[next], 1:70; init=1)), "Array{Any,1} is nested too deep")
     deep = try encode_key(foldl((next, _) -> (next,), 1:70; init=1)) catch exception; exception.message end
     @test startswith(deep, "a tuple is nested too deep") && occursin("at most 64 deep", deep)
