@@ -120,6 +120,16 @@ pub(super) fn secrets() -> &'static Secrets {
     unsafe { SECRETS.load(Ordering::Acquire).as_ref() }.unwrap_or_else(set_secrets)
 }
 
+/// The same, without a check.
+///
+/// # Safety
+/// The thread has seen a directory: it was made after the secrets.
+#[inline(always)]
+pub(super) unsafe fn known_secrets() -> &'static Secrets {
+    // SAFETY: the caller's promise: no longer null.
+    unsafe { &*SECRETS.load(Ordering::Relaxed) }
+}
+
 #[cold]
 #[inline(never)]
 fn set_secrets() -> &'static Secrets {

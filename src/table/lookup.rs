@@ -102,7 +102,7 @@ mod out_of_line {
     use super::super::entry::EntryRef;
     use super::super::hash::Hashed;
     #[cfg(target_arch = "x86_64")]
-    use super::super::hash::secrets;
+    use super::super::hash::known_secrets;
     use super::super::header::Header;
     #[cfg(target_arch = "x86_64")]
     use super::super::long;
@@ -132,7 +132,7 @@ mod out_of_line {
         unsafe {
             let key = slice::from_raw_parts(key, len);
             #[cfg(target_arch = "x86_64")]
-            if len >= long::SHORTEST && secrets().has_long {
+            if len >= long::SHORTEST && known_secrets().has_long {
                 let found = long::find(directory, key);
                 return found.map_or(ptr::null_mut(), |entry| entry.header().as_ptr());
             }
