@@ -21,7 +21,8 @@ type.)
 
 * `directory`: an absolute path. The default is that of the configuration (see [`Config`](@ref));
 * `max_bytes`: the most bytes that all files in the directory may take, those of other contexts included, at least
-  1 MiB (0: 8 GiB). When it is full, the files that are worth least are removed;
+  1 MiB. The directory keeps it for all programs, until one sets another (0: what the directory keeps, or 8 GiB). When
+  it is full, the files that are worth least are removed;
 * `near_bytes`: the most bytes of memory for copies of values that are used again (0: 64 MiB);
 * `refresh`: after how many seconds a lookup that finds nothing looks for values that other processes have stored (0: 1;
   `:always`: each time);
