@@ -258,13 +258,13 @@ end
     if memo.typed || !(memo.prepare isa MethodLookup)
         both!(write_named_none!, key, call.method)
     end
-    # Values of other types must not be found under this key: those that another program has at the server, and those of
-    # calls with equal arguments of other types.
-    if memo.typed ? cache isa RedisCache : is_private(memo)
+    # The values of calls with equal arguments of other types must not be found under this key, nor those that another
+    # program has at the server.
+    if memo.typed ? cache isa RedisCache && isempty(cache.prefix) : is_private(memo)
         both!(write_named_none!, key, value_type_name(V, cache))
     end
     add_each!(key, call.arguments)
-    return add_keywords!(key, call.keywords)
+    return with_type(cache, add_keywords!(key, call.keywords))
 end
 
 # Two closures of one function that have captured other values are two functions, which must differ on a cache of the
