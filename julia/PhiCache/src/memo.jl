@@ -21,7 +21,8 @@ with an `Int[]` and a `Float64[]`, or with two enums. (`f(-0.0)` is the same cal
 * `cache`, `prefix`: a `DictCache`, `RedisCache` or `DiskCache` for the values, and a prefix of the keys. Limits are
   options of that cache: `cache=DictCache(max_bytes=2^30)`. Each function on a cache needs a prefix of its own; on a
   `DiskCache` it has a version, such as `"entropy@1"`. The key of a closure on such a cache also has the numbers, text
-  and other constants, functions and types that it has captured. Other objects that it has captured (an array, a mutable
+  and other constants, functions and types that it has captured, also in tuples, structs and other closures. (On disk
+  and in Redis, an inner function counts by its name, and an anonymous one is refused.) Other objects that it has captured (an array, a mutable
   object, a variable that is assigned again) are told apart on a `DictCache`; on disk and in Redis what differs between
   two closures must be an argument, or in the prefix. Without `cache` the memo has a private one.
 
@@ -271,13 +272,45 @@ end
 # caller: another run, or a memo that is garbage now, may have filled it. Constants are in the key. So is, in a
 # DictCache, a name of the other captured objects (arrays, counters, variables that are assigned again); on disk and in
 # Redis, where no name of an object lasts, these stay the caller's business.
-# A captured function or type is a parameter of the closure's type.
 @generated function add_captured!(key, f::F) where {F}
-    constants = filter(index -> is_constant(fieldtype(F, index)), 1:fieldcount(F))
     types = filter(parameter -> parameter isa Type, collect(F.parameters))
-    isempty(constants) && isempty(types) && return :(nothing)
+    isempty(types) && !any(may_be_constant, fieldtypes(F)) && return :(nothing)
     return Expr(:block, :(begin_tuple!(key)), (:(add_parameter!(key, $type)) for type in types)...,
-                (:(add_argument!(key, getfield(f, $index))) for index in constants)..., :(end_tuple!(key)), :(nothing))
+                captured_parts(F, :f)..., :(end_tuple!(key)), :(nothing))
+end
+
+captured_parts(T, value) =
+    [:(isdefined($value, $index) && add_captured_part!(key, getfield($value, $index), $(is_inner(T, index))))
+     for index in 1:fieldcount(T) if may_be_constant(fieldtype(T, index))]
+
+# Whether a field is Julia's own, such as the function with the body of one with keyword arguments.
+is_inner(T, index) = T <: Function && startswith(String(fieldname(T, index)), "#")
+
+may_be_constant(T) = T <: Union{Type,Module,Memo,Core.Box} || !isconcretetype(T) || !T.mutable || is_constant(T)
+
+# What a captured value has of constants, functions and types, also in its fields.
+@generated function add_captured_part!(key, value::T, is_inner) where {T}
+    (T <: Union{Type,Module} || is_constant(T)) && return :(add_argument!(key, value); nothing)
+    T === Core.Box && return :(add_boxed!(key, value))
+    T <: Memo && return :(add_captured_part!(key, value.original, is_inner))
+    T.mutable && return :(nothing)
+    name = T <: Function ? :(is_inner || add_captured_function!(key, T)) : :(nothing)
+    return Expr(:block, :(begin_tuple!(key)), name, captured_parts(T, :value)..., :(end_tuple!(key)), :(nothing))
+end
+
+# Local functions that the compiler keeps in a variable, such as memos. They may have captured themselves. What else is in
+# such a variable may change.
+add_boxed!(key, box) = key.shared && key.depth <= 2 && isdefined(box, :contents) && box.contents isa Function ?
+                       add_captured_part!(key, box.contents, false) : nothing
+
+# The next run gives the number of an inner function to another one. What is left is its name, if it has one.
+function add_captured_function!(key, T)
+    key.shared && find_name(T).is_nameless || return add!(key, T)
+    name = replace(String(nameof(T)), r"#[0-9]*" => "")
+    isempty(name) && throw(ArgumentError(
+        "the function of the memo has captured an anonymous function, which other processes cannot tell from others; " *
+        "give it a name: g(x) = ..."))
+    return add!(key, name)
 end
 
 # Whether values of this type never change, and have no address and no function in them.

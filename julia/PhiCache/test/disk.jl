@@ -2,6 +2,12 @@
 
 import Dates
 
+struct DiskHolds
+    f::Function
+    number::Any
+end
+(held::DiskHolds)(x) = held.f(x) + first(held.number)
+
 struct DiskPoint
     x::Int
 end
@@ -168,6 +174,51 @@ function test_disk(directory)
             @test plus(shift) == local_plus(shift) == 1.0 + shift
         end
         @test applied(sin, 1.0) == sin(1.0) && applied(cos, 1.0) == cos(1.0)
+        # In tuples and structs, in functions, in memos, in fields of any type.
+        @noinline of_pair(pair) = Memo(x -> pair[1](x) + pair[2]; cache=cache, prefix="pair@1")(1.0)
+        @noinline of_struct(held) = Memo(held; cache=cache, prefix="struct@1")(1.0)
+        @noinline of_type(T) = Memo(x -> Float64(T(x)); cache=cache, prefix="type@1")(0.1)
+        @noinline of_inner(shift) = (inner(x) = x + shift; Memo(x -> inner(x); cache=cache, prefix="inner@1")(1.0))
+        @noinline function of_memo(shift)
+            @phicache inner(x) = x + shift
+            return Memo(x -> inner(x); cache=cache, prefix="memo@1")(1.0)
+        end
+        @noinline of_keyword(shift) = Memo((x; more=1.0) -> x + more + shift; cache=cache, prefix="keyword@1")(1.0; more=2.0)
+        @noinline function local_keyword(shift)
+            @phicache cache=cache prefix="local keyword@1" f(x; more=1.0)::Float64 = x + more + shift
+            return f(1.0; more=2.0)
+        end
+        for f in (sin, cos), number in (1, 2), make in (tuple, (f, number) -> (first=f, second=number),
+                                                        (f, number) -> (f, (number, sin)[1]), Pair)
+            @test of_pair(make(f, number)) == f(1.0) + number
+            @test of_struct(DiskHolds(f, number)) == of_struct(DiskHolds(f, (number,))) == f(1.0) + number
+        end
+        @test of_type(Float32) == Float64(0.1f0) && of_type(Float64) == 0.1
+        for number in 1.0:3.0, f in (of_inner, of_memo)
+            @test f(number) == 1 + number
+        end
+        for number in 1.0:3.0, f in (of_keyword, local_keyword)
+            @test f(number) == 3 + number
+        end
+        # Functions that have captured themselves and each other.
+        function of_itself(first)
+            @phicache cache=cache prefix="fibonacci@1" f(n)::Float64 = n < 2 ? first : f(n - 1) + f(n - 2)
+            return f(10)
+        end
+        function of_each_other(last)
+            @phicache cache=cache prefix="even@1" even(n)::Float64 = n == 0 ? last : odd(n - 1)
+            @phicache cache=cache prefix="odd@1" odd(n)::Float64 = n == 0 ? -last : even(n - 1)
+            return even(11)
+        end
+        for misses in (46, 0)
+            before = info(cache).misses
+            @test of_itself(1.0) == 89 && of_itself(2.0) == 178 && of_each_other(1.0) == -1 && of_each_other(2.0) == -2
+            @test info(cache).misses - before == misses
+        end
+        # Other processes could not tell one anonymous function from another.
+        for captured in (x -> x + 1, x -> x + 2), run in (() -> applied(captured, 1.0), () -> of_pair((captured, 1)))
+            @test occursin("has captured an anonymous function", message_of(run))
+        end
     end
 
     @testset "handles of one context are one cache, with the same options" begin

@@ -268,6 +268,11 @@ struct Adding
     numbers::Vector{Float64}
 end
 (adding::Adding)(x) = adding.numbers[1] + x
+struct Applying
+    f::Function
+    number::Any
+end
+(applying::Applying)(x) = applying.f(x)
 
 @testset "closures with other captured values are other functions" begin
     cache = DictCache{Any}()
@@ -298,6 +303,8 @@ end
         @test f([number]) == 1 + number
     end
     @test map(plus_second, (1.0, 2.0)) == (2.0, 3.0)
+    @noinline of_function(f) = Memo(Applying(f, 1); cache=cache, prefix="of function")(1.0)
+    @test of_function(sin) == sin(1.0) && of_function(cos) == cos(1.0)
     # A local function that calls itself finds its values again.
     function fibonacci(n)
         @phicache cache=cache prefix="fibonacci" f(n)::Any = n < 2 ? n : f(n - 1) + f(n - 2)
