@@ -137,6 +137,16 @@ function test_disk(directory)
         end
     end
 
+    @testset "a value with a closure of a module is an error in the next run" begin
+        script(definition) = """
+            using PhiCache
+            module Closures; f = $definition; end
+            cache = DiskCache("closures of modules"; directory="$directory")
+            print(try get!(() -> (Closures.f, 1), cache, "key")[1](1) catch error; error.message end)"""
+        @test read(julia("-e", script("x -> x + 1")), String) == "2"
+        @test occursin("whose definition has changed", read(julia("-e", script("x -> x + 5")), String))
+    end
+
     @testset "a key has the same bytes as everywhere" begin
         cache = open_cache(Int, "keys")
         arguments = (DiskPoint(1), Dates.Second(1), [1.0 + 2.5im], :symbol)
