@@ -274,9 +274,11 @@ end
 # Redis, where no name of an object lasts, these stay the caller's business.
 @generated function add_captured!(key, f::F) where {F}
     types = filter(parameter -> parameter isa Type, collect(F.parameters))
-    isempty(types) && !any(may_be_constant, fieldtypes(F)) && return :(nothing)
-    return Expr(:block, :(begin_tuple!(key)), (:(add_parameter!(key, $type)) for type in types)...,
-                captured_parts(F, :f)..., :(end_tuple!(key)), :(nothing))
+    parts = captured_parts(F, :f)
+    isempty(types) && !any(T -> T !== Core.Box && may_be_constant(T), fieldtypes(F)) &&
+        return Expr(:block, parts..., :(nothing))
+    return Expr(:block, :(begin_tuple!(key)), (:(add_parameter!(key, $type)) for type in types)..., parts...,
+                :(end_tuple!(key)), :(nothing))
 end
 
 captured_parts(T, value) =
