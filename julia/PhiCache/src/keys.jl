@@ -34,7 +34,7 @@ add!(key::KeyBuilder, value::Integer) =
     is_exact(key) ? add_typed!(exact_contents(add_integer!, value), key, value) : add_integer!(key, value)
 # An untyped key would encode a double with an integer value as that integer.
 @inline add!(key::KeyBuilder, value::Float64) =
-    key.exactness == EXACT_UNTYPED && isinteger(value) ? add_typed!(add_double!, key, value) : add_double!(key, value)
+    key.exactness == EXACT_UNTYPED && is_integral(value) ? add_typed!(add_double!, key, value) : add_double!(key, value)
 add!(key::KeyBuilder, value::Union{Float32,Float16}) =
     is_exact(key) ? add_typed!(add_double!, key, value) : add_double!(key, value)
 add!(key::KeyBuilder, value::Base.CodeUnits{UInt8}) =
@@ -76,10 +76,9 @@ end
 # Adding an element without the name of its type.
 add_bool!(key, value) = both!(write_leaf!, key, value)
 @inline function add_double!(key, value)
-    key.signed && is_negative_zero(value) && return add_negative_zeros!(key, [Float64(value)])
-    return both!(write_leaf!, key, Float64(value))
+    key.signed && is_negative_zero(value) && return add_negative_zeros!(key, [as_double(value)])
+    return both!(write_leaf!, key, as_double(value))
 end
-is_negative_zero(value) = iszero(value) && signbit(value)
 # Doubles with some -0.0, where that is not equal to 0.0. All NaNs are equal, as elsewhere.
 function add_negative_zeros!(key, values)
     begin_named!(key, "-0.0")

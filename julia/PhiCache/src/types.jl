@@ -111,7 +111,7 @@ add!(key::KeyBuilder, value::Type) = add_typed!((key, value) -> add!(key, name_i
 add!(key::KeyBuilder, value::Rational) = is_exact(key) ? add_typed!(add_fields!, key, value) : add_value!(key, value)
 add!(key::KeyBuilder, value::BigFloat) = is_exact(key) ? add_typed!(add_digits!, key, value) : add_value!(key, value)
 add!(key::KeyBuilder, value::Complex) =
-    !is_exact(key) && iszero(imag(value)) ? add!(key, real(value)) : add_typed!(add_fields!, key, value)
+    !is_exact(key) && is_zero(imag(value)) ? add!(key, real(value)) : add_typed!(add_fields!, key, value)
 
 # A number by its value: as the integer or double that it is equal to, if any.
 function add_value!(key, value)

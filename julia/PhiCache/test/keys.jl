@@ -407,6 +407,32 @@ const DIFFERENT = Any[
     @test exact_key(shared...) == encode_typed_key(shared...) && untyped_exact_key(shared...) == encode_key(shared...)
 end
 
+# The processor takes subnormal numbers for zero then, in this thread.
+function with_zero_subnormals(f)
+    set_zero_subnormals(true) || error("the processor cannot do it")
+    try
+        return f()
+    finally
+        set_zero_subnormals(false)
+    end
+end
+
+@testset "subnormal numbers keep their keys where the processor takes them for zero" begin
+    numbers = [5e-324, -5e-324, 1e-310, prevfloat(floatmin(Float64)), floatmin(Float64), 0.0, -0.0, 1.0, -2.0^63, NaN, Inf]
+    small = Any[1.0f-45, -1.0f-45, prevfloat(floatmin(Float32)), floatmin(Float32), 0.0f0, -0.0f0, Float16(6e-8),
+                -Float16(6e-8), nextfloat(Float16(0))]
+    arguments = Any[numbers..., small..., numbers, Float32[small[1:6]...], complex.(numbers, reverse(numbers))...,
+                    complex.(1.0, numbers)..., (complex(1.0f0, x) for x in small[1:6])..., Set(numbers), Set(small[1:6]),
+                    Set([numbers]), Dict(numbers .=> 1), 1.5 => numbers[1], view(numbers, 1:3)]
+    encoders = (encode_key, encode_typed_key, exact_key, untyped_exact_key)
+    for argument in arguments, encode in encoders
+        @test encode(argument) == with_zero_subnormals(() -> encode(argument))
+    end
+    # Numbers of equal value are equal, whatever their types.
+    @test with_zero_subnormals(() -> encode_key(small[1])) == encode_key(Float64(small[1])) == encode_key(big(small[1]))
+    @test allunique(with_zero_subnormals(() -> map(encode_key, numbers[1:6])))
+end
+
 @testset "different types have different names" begin
     first_one = include_string(Main, "module Replaced; struct Thing end; end; Replaced.Thing()")
     key = exact_key(first_one)
