@@ -134,7 +134,7 @@ add!(key::KeyBuilder, value::AbstractArray) =
     is_exact(key) || Base.has_offset_axes(value) ? add_typed!(add_fields!, key, value) : add_plain!(key, value)
 
 add_plain!(key, value::AbstractVector{Float64}) = add!(key, convert(Vector{Float64}, value))
-add_plain!(key, value::AbstractVector) = tuple!(() -> add_each!(key, value), key)
+add_plain!(key, value::AbstractVector) = tuple!(() -> add_each!(key, assigned(value)), key)
 add_plain!(key, value::AbstractArray) = tuple!(() -> (add!(key, size(value)); add_plain!(key, vec(value))), key)
 
 add_array!(key, value::AbstractVector) = add_elements!(key, value)
@@ -142,7 +142,15 @@ add_array!(key, value::AbstractArray) = tuple!(() -> (add!(key, size(value)); ad
 
 add_elements!(key, value::AbstractVector{Float64}) = add!(key, convert(Vector{Float64}, value))
 add_elements!(key, value::AbstractVector{T}) where {T} =
-    tuple!(() -> foreach(item -> add_element!(key, item, T), value), key)
+    tuple!(() -> foreach(item -> add_element!(key, item, T), assigned(value)), key)
+
+# The array, if all its elements have values.
+function assigned(value::AbstractArray{T}) where {T}
+    isbitstype(T) || all(index -> isassigned(value, index), LinearIndices(value)) || throw(ArgumentError(
+        "an array of type $(typeof(value)) cannot be part of a key, because some of its elements have no value; assign " *
+        "all elements first, for example by fill(nothing, $(join(size(value), ", ")))"))
+    return value
+end
 
 # Sets and dictionaries: those of Base have no order; others are encoded in the order of iteration.
 add!(key::KeyBuilder, value::AbstractSet) =

@@ -237,6 +237,19 @@ struct Node
 end
 end
 
+@testset "an array with elements that have no value is refused in one line" begin
+    memo = Memo(x -> 1)
+    undefined = Vector{Any}(undef, 1)
+    for array in (undefined, Vector{String}(undef, 2), Matrix{Any}(undef, 2, 2), view(undefined, 1:1), (1, undefined),
+                  [undefined], Ref(undefined), undefined')
+        for make in (memo, encode_key, encode_typed_key, array -> DictCache{Int}()[(array,)])
+            @test occursin(r"elements have no value; assign all .*fill\(nothing, \d", message_of(() -> make(array)))
+        end
+    end
+    # The next key is not affected.
+    @test memo(Any[1]) == 1 && encode_key(Any[1]) == encode_key([1])
+end
+
 @testset "an error of add! names the type" begin
     message(key) = try Memo(x -> 1)(key) catch exception; exception.message end
     @test message(Wrong.Two(1)) == "add! for Main.Wrong.Two adds a second element; add one tuple of all elements"
