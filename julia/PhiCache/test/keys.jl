@@ -337,7 +337,13 @@ end
     cache[("a", 1)] = 2
     @test cache["a", 1] == cache[encode_key("a", 1)] == cache[("a", 1.0)] == 2
     cache[""] = 3
-    @test cache[UInt8[]] == 3
+    @test cache[UInt8[]] == cache[KeyParts()] == get_many(cache, [""])[1] == 3 && "" in keys(cache)
+    # A list without arguments is no empty key, and an empty prefix is not the same as none.
+    empty_list, without_prefix, with_empty = (DictCache{Int}() for _ in 1:3)
+    empty_list[()] = 1
+    @test empty_list[encode_key()] == 1 && !haskey(empty_list, "")
+    @test Memo(() -> 2; cache=without_prefix)() == Memo(() -> 2; cache=with_empty, prefix="")() == 2
+    @test collect(keys(without_prefix)) != collect(keys(with_empty))
     for (value, key) in enumerate((1, nothing, :symbol, [1, 2], (a=1,), [1 2; 3 4], 1//3, 'a', CAUSE, Int))
         cache[key] = value
         @test cache[key] == cache[(key,)] == value
