@@ -22,9 +22,11 @@ struct of such values (a `Pair`, a `Date`, a closure with its captured variables
 its contents may change. For your own type define a method `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple
 of the data that identify a value.
 
-The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value. A number,
-text, set or dictionary of another package is encoded in them by its fields if it is an immutable struct; by its value,
-its text or its items otherwise, and in the keys of a cache.
+A set or dictionary of another package is encoded by its type and fields if it is an immutable struct. A mutable one has
+its items in the key, and those fields that are constants, functions or types (such as a default value).
+
+The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value. There a
+number or a text of another package is encoded as a set is; in the keys of a cache it is its value.
 """
 @inline add!(key::KeyBuilder, value::Union{Nothing,Int64,Direction,NodeSet,Vector{UInt8}}) =
     both!(write_leaf!, key, value)

@@ -87,10 +87,24 @@ add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 # Whether a user may define methods for the type.
 is_own_type(T) = !(T <: Function) && !(Base.moduleroot(parentmodule(T)) in (Core, Base))
 
-# The contents of a number, text, set or dictionary in an exact key: what `shown!` adds, its value or its items. An
-# immutable struct of another package may hold more (a modulus, a language, a default), so its fields are added.
-@inline exact_contents(shown!, value) = may_hold_more(value) ? add_fields! : shown!
-may_hold_more(value) = is_own_type(typeof(value)) && isstructtype(typeof(value)) && !ismutable(value)
+# The contents of a number, text, set or dictionary: what `shown!` adds, its value or its items. A struct of another
+# package may hold more (a modulus, a language, a default), so its fields are added. If it is mutable, the others are how
+# it keeps its items: only fields that are constants, functions or types are added, after the items.
+@inline exact_contents(shown!, value) = !may_hold_more(value) ? shown! : !ismutable(value) ? add_fields! :
+                                        (key, value) -> add_with_constants!(shown!, key, value)
+may_hold_more(value) = is_own_type(typeof(value)) && isstructtype(typeof(value))
+
+function add_with_constants!(shown!, key, value)
+    tuple!(key) do
+        shown!(key, value)
+        for index in 1:nfields(value)
+            isdefined(value, index) || continue
+            field = getfield(value, index)
+            (is_constant(typeof(field)) || field isa Union{Function,Type}) && add!(key, (index, field))
+        end
+    end
+end
+
 # Common types of Julia, for which the compiler answers.
 may_hold_more(::Union{Base.BitInteger,BigInt,SubString,Set,BitSet,Dict,IdDict}) = false
 
@@ -154,11 +168,12 @@ end
 
 # Sets and dictionaries: those of Base have no order; others are encoded in the order of iteration.
 add!(key::KeyBuilder, value::AbstractSet) =
-    is_exact(key) ? add_typed!(exact_contents(add_in_order!, value), key, value) : add_set!(key, value)
+    is_exact(key) || may_hold_more(value) ? add_typed!(exact_contents(add_in_order!, value), key, value) :
+                                            add_set!(key, value)
 add!(key::KeyBuilder, value::Union{Set,BitSet}) =
     is_exact(key) ? add_typed!(add_set!, key, value) : add_set!(key, value)
 add!(key::KeyBuilder, value::AbstractDict) =
-    add_typed!(is_exact(key) ? exact_contents(add_in_order!, value) : add_in_order!, key, value)
+    add_typed!(exact_contents(add_in_order!, value), key, value)
 add!(key::KeyBuilder, value::Dict) = add_typed!(add_set!, key, value)
 
 add_set!(key, value) = add_items!(set!, key, value)

@@ -9,6 +9,7 @@ struct Items <: AbstractSet{Any}
 end
 Base.iterate(set::Items, state...) = iterate(set.items, state...)
 Base.length(set::Items) = length(set.items)
+PhiCache.add!(key::KeyBuilder, set::Items) = PhiCache.add_set!(key, set)
 
 from_hex(hex) = hex2bytes(hex)
 text_from_hex(hex) = String(from_hex(hex))
