@@ -92,10 +92,10 @@
  *
  * Threads and fork
  *
- * All threads may use a handle at once, except a phicache_key, which one thread uses at a time. A callback may free
- * the handle that it was called through. Any thread may release a value. After fork, the child may use its caches: a
- * part that another thread was changing at that moment is empty, and computations that other threads had begun are
- * forgotten.
+ * All threads may use a handle at once, except a phicache_key, a phicache_lease and a phicache_walk, which one thread
+ * uses at a time, and a phicache_reader, which only the thread that filled it uses. A callback may free the handle that
+ * it was called through. Any thread may release a value. After fork, the child may use its caches: a part that another
+ * thread was changing at that moment is empty, and computations that other threads had begun are forgotten.
  *
  * Memory
  *
@@ -106,8 +106,9 @@
  * Sections of this header
  *
  * First what every program needs: types, the library, configuration, keys, and what all caches have in common. Then
- * reading without pins, entries, and callbacks. Then the caches one by one (dict, Redis, purview), memos and methods,
- * subsystems and MICE caches. Last single flight without callbacks, and the registry of named caches.
+ * reading without pins, keys in parts, flat calls, entries, and callbacks. Then the caches one by one (dict, Redis,
+ * disk, purview), memos and methods, subsystems and MICE caches. Last saved caches, single flight without callbacks,
+ * and the registry of named caches.
  *
  * Handles
  *
@@ -117,7 +118,7 @@
  * | phicache_key | a list of arguments, from which a key is made | phicache_key_new |
  * | phicache_dict_cache | values by keys | phicache_dict_cache_new, phicache_dict_cache_shared |
  * | phicache_redis_cache | values by keys, at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
- * | phicache_disk_cache | values by keys, in files that outlive the process | phicache_disk_cache_new, phicache_disk_cache_shared |
+ * | phicache_disk_cache | values by keys, in files that outlive the process | phicache_disk_cache_new, phicache_disk_cache_shared, phicache_disk_cache_open |
  * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
  * | phicache_mice_cache | the MICE of a subsystem, in this process, in Redis or on disk; a cut subsystem inherits | phicache_mice_cache_new, phicache_dict_mice_cache_new, phicache_redis_mice_cache_new, phicache_disk_mice_cache_new |
  * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |
@@ -128,9 +129,9 @@
  * | phicache_walk | a walk through the entries of a cache | phicache_walk_new |
  * | phicache_result | where a callback writes its value | passed to the callback |
  *
- * Words of IIT: a mechanism is a set of nodes in a state; a purview is the set of nodes whose past or future it
- * constrains; a repertoire is a probability distribution over a purview; a cut severs connections; a MICE is a
- * mechanism's maximally irreducible cause or effect; φ (phi) measures how irreducible something is.
+ * Words of IIT: a mechanism is a set of nodes in a state; a purview is a set of nodes, and the mechanism constrains
+ * their past or future; a repertoire is a probability distribution over a purview; a cut severs connections; a MICE is
+ * a mechanism's maximally irreducible cause or effect; φ (phi) measures how irreducible something is.
  */
 
 #ifndef PHICACHE_H
@@ -183,7 +184,7 @@ extern "C" {
 /** Not stored: the memory limit is reached. */
 #define PHICACHE_REFUSED_MEMORY 4
 
-/** Not stored: caching of this kind is switched off. */
+/** Not stored: caching of this kind is switched off, or the cache is read only. */
 #define PHICACHE_REFUSED_DISABLED 5
 
 /** Not stored: the cache has reached its `max_bytes`. */
@@ -341,7 +342,7 @@ extern "C" {
 
 /**
  * The size of a buffer that holds every key of `phicache_key_repertoire`, `phicache_key_mice` (without candidate
- * purviews) and `phicache_subsystem_key` whose prefix is at most 64 bytes long.
+ * purviews) and `phicache_subsystem_key` with a prefix of at most 64 bytes.
  */
 #define PHICACHE_KEY_BUFFER 768
 
@@ -450,7 +451,7 @@ typedef struct phicache_stats {
     uint64_t refused_phi;
     /** Values refused because the memory limit was reached. */
     uint64_t refused_memory;
-    /** Values refused because caching of this kind was off. */
+    /** Values refused because caching of this kind was off, or the cache is read only. */
     uint64_t refused_disabled;
     /** Values refused because the cache had reached its `max_bytes`. */
     uint64_t refused_capacity;
@@ -482,15 +483,15 @@ typedef struct phicache_stats {
     uint64_t damaged;
     /** Bytes of `bytes` that the entries in the cache take: keys, values, and the overhead of each. */
     uint64_t live_bytes;
-    /** Entries evicted, because the cache was full. A value that replaces another is no eviction. */
+    /** Entries evicted, because the cache was full. A value that replaces another is not an eviction. */
     uint64_t evictions;
     /** Bytes that the evicted entries took. */
     uint64_t evicted_bytes;
     /** Nanoseconds that computing the evicted values again would take: the sum of their costs. */
     uint64_t evicted_ns;
-    /** Hits whose value was computed again and compared, in verified mode. They also count as hits. */
+    /** Hits for which the value was computed again and compared, in verified mode. They also count as hits. */
     uint64_t verified;
-    /** Verified hits whose value differed. */
+    /** Verified hits for which the values differed. */
     uint64_t differences;
     /** Values refused because a file operation failed. */
     uint64_t refused_storage;
@@ -515,7 +516,7 @@ typedef struct phicache_memory {
     uint64_t held;
     /**
      * Bytes that caches may still take before the process reaches a hard limit (see "The library"); UINT64_MAX if
-     * there is none.
+     * it has no hard limit.
      */
     uint64_t room;
     /** Which figures could be read by this call: a sum of `PHICACHE_KNOWN_…`. The others are the last good figures. */
@@ -554,9 +555,9 @@ typedef struct phicache_memory_limit {
 /**
  * Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not.
  *
- * For values whose last bits may differ, such as sums of floating-point numbers in another order. `kept` is the value
- * that the cache has, `computed` the one that was computed again. All are valid during the call. As a compute
- * callback, it runs on the caller's thread, no lock is held, it may call the library, and it must return.
+ * For values that may differ in their last bits, such as sums of floating-point numbers in another order. `kept` is
+ * the value that the cache has, `computed` the one that was computed again. All are valid during the call. As a
+ * compute callback, it runs on the caller's thread, no lock is held, it may call the library, and it must return.
  */
 typedef int32_t (*phicache_same_fn)(void *context,
                                     struct phicache_bytes key,
@@ -634,7 +635,7 @@ typedef struct phicache_cache_options {
     /**
      * Frees `verify_context`; NULL frees nothing. Called once: after the cache is destroyed, or when these options are
      * not used, because `verify_every` is 0, another argument of the call is invalid, or a shared cache exists already.
-     * (A struct whose size or unknown fields are invalid is not read: then it is not called.)
+     * (A struct with an invalid size or invalid unknown fields is not read: then it is not called.)
      */
     phicache_drop verify_drop;
     /**
@@ -707,7 +708,7 @@ typedef struct phicache_redis_health {
     /** Milliseconds from now during which operations are skipped; 0 if the server works. */
     uint64_t skipping_ms;
     /**
-     * The message of the last operation that failed or was refused, NUL-terminated; empty if there was none. Unlike
+     * The message of the last operation that failed or was refused, NUL-terminated; empty if all succeeded. Unlike
      * `phicache_last_error` it is that of all threads, and also of operations that were a miss or a refusal.
      */
     char last_error[256];
@@ -738,7 +739,7 @@ typedef struct phicache_load_counts {
     size_t struct_size;
     /** Values that the cache has stored. */
     uint64_t loaded;
-    /** Values whose keys had one in the cache already, which stays. */
+    /** Values of keys that had one in the cache already, which stays. */
     uint64_t kept;
     /** Values that the cache has refused, as a store would be; the statistics of the cache say why. */
     uint64_t refused;
@@ -1055,7 +1056,7 @@ phicache_status phicache_config_set_maximum_memory_percent(phicache_config *conf
 phicache_status phicache_config_get_maximum_memory_percent(phicache_config *config, double *out_percent);
 
 /**
- * Sets what full caches do with a new value, for all caches with this configuration whose options leave it open.
+ * Sets what full caches do with a new value, for all caches with this configuration if their options leave it open.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
  * @param on_full  One of `PHICACHE_ON_FULL_…`; the default depends on the limit (see "The library").
@@ -1760,8 +1761,8 @@ phicache_status phicache_cache_read(phicache_cache *cache, phicache_bytes key, p
  * Fills a reader: lookups of the calling thread in this cache. The reader holds a share of the cache, which lives until
  * the last share is released, also if its handle is freed.
  *
- * @param reader  The reader: a struct of the caller's, which must not be copied or moved. It is of use until its thread
- *                ends. Release it with `phicache_reader_release`; what was in the struct before is lost.
+ * @param reader  The reader: a struct of the caller's, which must not be copied or moved. It can be used until its
+ *                thread ends. Release it with `phicache_reader_release`; what was in the struct before is lost.
  * @param cache   Any cache.
  * @return OK; ERROR_INVALID_ARGUMENT if this thread is ending.
  */
@@ -1808,7 +1809,7 @@ phicache_status phicache_reader_copy(phicache_reader *reader,
 void phicache_reader_release(phicache_reader *reader);
 
 /**
- * Looks many keys up in a read section. Counts a hit or a miss for each key, except those whose lookup failed.
+ * Looks many keys up in a read section. Counts a hit or a miss for each key, unless its lookup failed.
  *
  * May wait for the server or the file system, if the values are there.
  *
@@ -2119,17 +2120,17 @@ phicache_status phicache_cache_memoize_flat(phicache_cache *cache,
 phicache_status phicache_cache_peek(phicache_cache *cache, phicache_bytes key, phicache_value *out);
 
 /**
- * Calls a function with each entry of a cache in this process. Counts nothing. The entries that a MICE cache inherits
- * are its parent's, and do not come.
+ * Calls a function with each entry of a cache in this process or on disk. Counts nothing. The entries that a MICE
+ * cache inherits are its parent's, and do not come.
  *
  * May wait for the file system, if the values are there.
  *
- * @param cache          A cache in this process.
+ * @param cache          A cache in this process or on disk.
  * @param visit          Called with each entry.
  * @param user_data      [nullable] Passed to `visit`.
  * @param callback_code  [nullable] The code other than 0 with which `visit` ended the walk; 0 if the walk came to its
  *                       end.
- * @return OK, also if `visit` ended the walk; ERROR_UNSUPPORTED for a cache in Redis, whose entries are at the server;
+ * @return OK, also if `visit` ended the walk; ERROR_UNSUPPORTED for a cache in Redis: its entries are at the server;
  *         ERROR_OUT_OF_MEMORY in the middle of a walk if an allocation fails.
  */
 phicache_status phicache_cache_for_each(phicache_cache *cache,
@@ -2138,14 +2139,14 @@ phicache_status phicache_cache_for_each(phicache_cache *cache,
                                         int32_t *callback_code);
 
 /**
- * Begins a walk through a cache in this process. The cache may be freed during the walk, which then continues with the
- * entries that the cache had. One thread at a time uses the walk.
+ * Begins a walk through a cache in this process or on disk. The cache may be freed during the walk, which then
+ * continues with the entries that the cache had. One thread at a time uses the walk.
  *
  * May wait for the file system, if the values are there.
  *
- * @param cache  A cache in this process.
+ * @param cache  A cache in this process or on disk.
  * @param out    The walk. Free it with `phicache_walk_free`.
- * @return OK; ERROR_UNSUPPORTED for a cache in Redis, whose entries are at the server.
+ * @return OK; ERROR_UNSUPPORTED for a cache in Redis: its entries are at the server.
  */
 PHICACHE_MUST_USE phicache_status phicache_walk_new(phicache_cache *cache, phicache_walk **out);
 
@@ -3205,8 +3206,7 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
  * @param cache                   [nullable] The cache to use; its handle may be freed afterwards. NULL makes a private
  *                                dict cache.
  * @param prefix                  [nullable] Separates the values of several memos that use one cache. Two memos with
- *                                the same prefix on one cache are an error, and so is a
- *                                prefix without a cache.
+ *                                the same prefix on one cache are an error, and so is a prefix without a cache.
  * @param out                     The memo. Free it with `phicache_memo_free`.
  */
 PHICACHE_MUST_USE
@@ -3889,11 +3889,12 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  *
  * A cache in this process can be saved to one file, and a later run, another machine or a colleague goes on with it.
  * `phicache_cache_load` copies the values into a cache. `phicache_disk_cache_open` leaves them in the file and reads
- * them from there when they are asked for, so that a program can begin at once with the results of a paper.
+ * them from there when they are requested, so that a program can begin at once with the results of a paper.
  *
- * A file has one context: how its values were computed. It is used with the same context only, so that values of another
- * algorithm are not taken for one's own. The file of a MICE cache also has the fingerprint of its subsystem under its
- * cut, and is loaded only into a MICE cache of the same one. `phicache-info --disk FILE` prints what a file is.
+ * A file has one context: how its values were computed. It is used with the same context only, so that a program does
+ * not take values of another algorithm for its own. The file of a MICE cache also has the fingerprint of its subsystem
+ * under its cut, and is loaded only into a MICE cache of the same one. `phicache-info --disk FILE` prints what a file
+ * is.
  *
  * The file appears under its name when it is complete and on the storage device. If saving fails, or the process is
  * killed, an older file of that name stays as it was. Programs that have it open go on with it.
@@ -3942,7 +3943,7 @@ phicache_status phicache_cache_save(phicache_cache *cache,
  * @param out      What has become of the values. Set `struct_size` first.
  * @return OK, also if values were refused or damaged; ERROR_INVALID_ARGUMENT if the file was saved with another context,
  *         from another type of cache or from the MICE of another subsystem or cut: nothing is loaded; ERROR_DAMAGED if it
- *         is no saved cache, or is damaged where it says what it is; ERROR_STORAGE if it cannot be read: what was loaded
+ *         is not a saved cache, or its description is damaged; ERROR_STORAGE if it cannot be read: what was loaded
  *         before stays.
  */
 phicache_status phicache_cache_load(phicache_cache *cache,
@@ -3981,12 +3982,10 @@ phicache_status phicache_disk_cache_open(phicache_config *config,
  * @param path    The file.
  * @param verify  0 reads the file's own list of its values; any other number reads and verifies all values.
  * @param out     Identity, role, context, bytes, records and damage; `segments` is 1. Set `struct_size` first.
- * @return OK, also if values are damaged; ERROR_DAMAGED if it is no saved cache, or is damaged where it says what it is;
+ * @return OK, also if values are damaged; ERROR_DAMAGED if it is not a saved cache, or its description is damaged;
  *         ERROR_STORAGE if it cannot be read.
  */
-phicache_status phicache_bundle_describe(const char *path,
-                                         int32_t verify,
-                                         phicache_disk_item *out);
+phicache_status phicache_bundle_describe(const char *path, int32_t verify, phicache_disk_item *out);
 
 /* Single flight without callbacks -------------------------------------------------------------------------------------
  *

@@ -58,7 +58,7 @@ public:
         return detail::checked(phicache_config_set_maximum_memory_percent(handle_, percent));
     }
 
-    /// What full caches do whose options leave it open.
+    /// What full caches do if their options leave it open.
     phicache::on_full on_full() const { return try_on_full().value(); }
     expected<phicache::on_full> try_on_full() const {
         return read<phicache::on_full, std::int32_t>(phicache_config_get_on_full);

@@ -33,8 +33,8 @@ decltype(auto) get(Entry&& from) noexcept {
         return (from.value);
 }
 
-/// The entries of a cache in this process, from `entries()`: an input range, which one thread iterates once. Counts
-/// neither hits nor misses.
+/// The entries of a cache in this process or on disk, from `entries()`: an input range, which one thread iterates once.
+/// Counts neither hits nor misses.
 ///
 /// @code
 /// for (auto& [key, value] : cache.entries()) use(key, value.view<double>());

@@ -24,7 +24,7 @@ enum class status : std::int32_t {
     refused_cut = PHICACHE_REFUSED_CUT,            ///< The subsystem is cut.
     refused_phi = PHICACHE_REFUSED_PHI,            ///< φ is not positive.
     refused_memory = PHICACHE_REFUSED_MEMORY,      ///< The process uses its maximum memory percentage.
-    refused_disabled = PHICACHE_REFUSED_DISABLED,  ///< The configuration has switched this caching off.
+    refused_disabled = PHICACHE_REFUSED_DISABLED,  ///< This caching is switched off, or the cache is read only.
     refused_capacity = PHICACHE_REFUSED_CAPACITY,  ///< The cache would exceed its `max_bytes`.
     refused_cleared = PHICACHE_REFUSED_CLEARED,    ///< The cache was cleared while the value was computed.
     lease = PHICACHE_LEASE,                        ///< The caller has to compute the value.

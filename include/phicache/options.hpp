@@ -43,7 +43,7 @@ struct cache_options {
     /// replaces the old one.
     std::uint64_t verify_every = 0;
     /// Whether two values of a key count as equal: `same(key, kept, computed)`. Empty: if their bytes are equal. For
-    /// values whose last bits may differ.
+    /// values that may differ in their last bits.
     callback<bool(bytes, bytes, bytes)> same{};
     /// Receives the key, the kept and the computed value of each difference. Both functions run on the thread that
     /// verifies, on several at once, must not throw (an exception ends the process), and live as long as the cache.

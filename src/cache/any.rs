@@ -78,8 +78,8 @@ impl Cache {
     #[inline(always)]
     pub fn try_fast_get(&self, key: &[u8]) -> Fast<Value> {
         each!(self, cache => cache.try_fast_get(key),
-        shared => match cache.near().try_fast_hit(key, || Some(())) {
-            Fast::Hit((value, ())) => Fast::Hit(value),
+        shared => match cache.near().try_fast_hit(key, || true) {
+            Fast::Hit(value) => Fast::Hit(value),
             // The backing may have a value.
             Fast::Miss | Fast::Slow => Fast::Slow,
         })
@@ -88,8 +88,8 @@ impl Cache {
     /// The value of `key`, if this process has one, on the fast path. Counts a hit, but no miss; and nothing if there is
     /// no place for the value, which is asked for only then.
     #[inline(always)]
-    pub fn try_fast_hit<P>(&self, key: &[u8], place: impl FnOnce() -> Option<P>) -> Fast<(Value, P)> {
-        each!(self, near cache => cache.try_fast_hit(key, place))
+    pub fn try_fast_hit(&self, key: &[u8], has_place: impl FnOnce() -> bool) -> Fast<Value> {
+        each!(self, near cache => cache.try_fast_hit(key, has_place))
     }
 
     /// Reads the value of `key` in place with `look`, on the fast path; `look` may decline.
@@ -178,6 +178,14 @@ impl Cache {
     /// Whether `key` has a value; counts nothing.
     pub fn contains(&self, key: &[u8]) -> Result<bool> {
         each!(self, cache => Ok(cache.contains(key)), shared => cache.contains(key))
+    }
+
+    /// As [`Cache::contains`], on the fast path.
+    #[inline(always)]
+    pub fn try_fast_contains(&self, key: &[u8]) -> Option<bool> {
+        each!(self, cache => cache.try_fast_contains(key),
+        // The backing may have a value that this process has not.
+        shared => cache.near().try_fast_contains(key).filter(|has| *has))
     }
 
     /// Stores a value.

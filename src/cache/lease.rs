@@ -124,7 +124,7 @@ impl Lease {
             cold_path();
             return None;
         }
-        cache.try_fast_hit(key, || Some(())).hit().map(|(value, ())| value)
+        cache.try_fast_hit(key, || true).hit()
     }
 
     fn new(pending: Pending, number: u64) -> Result<Self> {

@@ -140,19 +140,19 @@ impl Memo {
     /// As [`Memo::get_or_reserve`], on the fast path: no argument has a name, and there is a value. In any other case
     /// `None`, and nothing is counted. The place for the value is asked for last.
     #[inline(always)]
-    pub fn try_fast_hit<P>(&self, args: &mut KeyBuilder, place: impl FnOnce() -> Option<P>) -> Option<(Value, P)> {
+    pub fn try_fast_hit(&self, args: &mut KeyBuilder, has_place: impl FnOnce() -> bool) -> Option<Value> {
         let key = match &self.head {
             None => args.try_fast_key(self.typed)?,
             Some(head) => args.try_fast_key_behind(self.typed, head)?,
         };
-        self.try_fast_hit_by(key, place)
+        self.try_fast_hit_by(key, has_place)
     }
 
     /// The same by the whole key, which consists of the [`pieces`](Memo::pieces).
     #[inline(always)]
-    pub fn try_fast_hit_by<P>(&self, key: &[u8], place: impl FnOnce() -> Option<P>) -> Option<(Value, P)> {
+    pub fn try_fast_hit_by(&self, key: &[u8], has_place: impl FnOnce() -> bool) -> Option<Value> {
         let counted = self.counters.alone(crate::epoch::current()?)?;
-        let hit = self.own.cache.try_fast_hit(key, place).hit()?;
+        let hit = self.own.cache.try_fast_hit(key, has_place).hit()?;
         counted.add_alone(Event::Hit);
         Some(hit)
     }
@@ -232,27 +232,22 @@ impl Method {
     /// As [`Method::get_or_reserve`], on the fast path: no argument has a name, and there is a value. In any other case
     /// `None`, and nothing is counted. The place for the value is asked for last.
     #[inline(always)]
-    pub fn try_fast_hit<P>(
+    pub fn try_fast_hit(
         &self,
         cache: &Cache,
         args: &mut KeyBuilder,
-        place: impl FnOnce() -> Option<P>,
-    ) -> Option<(Value, P)> {
-        self.try_fast_hit_by(cache, args.try_fast_key_behind(false, &self.head)?, place)
+        has_place: impl FnOnce() -> bool,
+    ) -> Option<Value> {
+        self.try_fast_hit_by(cache, args.try_fast_key_behind(false, &self.head)?, has_place)
     }
 
     /// The same by the whole key, which consists of the [`pieces`](Method::pieces).
     #[inline(always)]
-    pub fn try_fast_hit_by<P>(
-        &self,
-        cache: &Cache,
-        key: &[u8],
-        place: impl FnOnce() -> Option<P>,
-    ) -> Option<(Value, P)> {
+    pub fn try_fast_hit_by(&self, cache: &Cache, key: &[u8], has_place: impl FnOnce() -> bool) -> Option<Value> {
         if self.repertoire && !cache.config().repertoires() {
             return None;
         }
-        cache.try_fast_hit(key, place).hit()
+        cache.try_fast_hit(key, has_place).hit()
     }
 
     /// The whole key of arguments that are encoded, in two pieces, of which the second may be empty. `None` if they are

@@ -92,10 +92,10 @@
  *
  * Threads and fork
  *
- * All threads may use a handle at once, except a phicache_key, which one thread uses at a time. A callback may free
- * the handle that it was called through. Any thread may release a value. After fork, the child may use its caches: a
- * part that another thread was changing at that moment is empty, and computations that other threads had begun are
- * forgotten.
+ * All threads may use a handle at once, except a phicache_key, a phicache_lease and a phicache_walk, which one thread
+ * uses at a time, and a phicache_reader, which only the thread that filled it uses. A callback may free the handle that
+ * it was called through. Any thread may release a value. After fork, the child may use its caches: a part that another
+ * thread was changing at that moment is empty, and computations that other threads had begun are forgotten.
  *
  * Memory
  *
@@ -106,8 +106,9 @@
  * Sections of this header
  *
  * First what every program needs: types, the library, configuration, keys, and what all caches have in common. Then
- * reading without pins, entries, and callbacks. Then the caches one by one (dict, Redis, purview), memos and methods,
- * subsystems and MICE caches. Last single flight without callbacks, and the registry of named caches.
+ * reading without pins, keys in parts, flat calls, entries, and callbacks. Then the caches one by one (dict, Redis,
+ * disk, purview), memos and methods, subsystems and MICE caches. Last saved caches, single flight without callbacks,
+ * and the registry of named caches.
  *
  * Handles
  *
@@ -117,7 +118,7 @@
  * | phicache_key | a list of arguments, from which a key is made | phicache_key_new |
  * | phicache_dict_cache | values by keys | phicache_dict_cache_new, phicache_dict_cache_shared |
  * | phicache_redis_cache | values by keys, at a Redis server | phicache_redis_cache_new, phicache_redis_cache_shared |
- * | phicache_disk_cache | values by keys, in files that outlive the process | phicache_disk_cache_new, phicache_disk_cache_shared |
+ * | phicache_disk_cache | values by keys, in files that outlive the process | phicache_disk_cache_new, phicache_disk_cache_shared, phicache_disk_cache_open |
  * | phicache_purview_cache | lists of purviews of a network | phicache_purview_cache_new |
  * | phicache_mice_cache | the MICE of a subsystem, in this process, in Redis or on disk; a cut subsystem inherits | phicache_mice_cache_new, phicache_dict_mice_cache_new, phicache_redis_mice_cache_new, phicache_disk_mice_cache_new |
  * | phicache_cache | any of these caches, seen as one type; owns nothing | phicache_…_cache_as_cache |
@@ -128,9 +129,9 @@
  * | phicache_walk | a walk through the entries of a cache | phicache_walk_new |
  * | phicache_result | where a callback writes its value | passed to the callback |
  *
- * Words of IIT: a mechanism is a set of nodes in a state; a purview is the set of nodes whose past or future it
- * constrains; a repertoire is a probability distribution over a purview; a cut severs connections; a MICE is a
- * mechanism's maximally irreducible cause or effect; φ (phi) measures how irreducible something is.
+ * Words of IIT: a mechanism is a set of nodes in a state; a purview is a set of nodes, and the mechanism constrains
+ * their past or future; a repertoire is a probability distribution over a purview; a cut severs connections; a MICE is
+ * a mechanism's maximally irreducible cause or effect; φ (phi) measures how irreducible something is.
  */
 
 #ifndef PHICACHE_H

@@ -51,11 +51,12 @@ impl<'p> Mice<'p> {
     pub fn answers(&self, key: &[u8]) -> bool {
         let empty = self.purview.0 == 0;
         MiceQuestion::read(key).is_none_or(|asked| {
-            asked.direction == self.direction as u8
+            let agrees = asked.direction == self.direction as u8
                 && asked.mechanism == self.mechanism.0
                 && asked
                     .purviews()
-                    .is_none_or(|mut purviews| empty || purviews.any(|purview| purview == self.purview.0))
+                    .is_none_or(|mut purviews| empty || purviews.any(|purview| purview == self.purview.0));
+            agrees || asked.text().is_none()
         })
     }
 
@@ -205,7 +206,12 @@ mod tests {
             let len = key::mice(&mut buffer, None, direction, mechanism, purviews).unwrap();
             buffer[..len].to_vec()
         };
+        // Its prefix is no text, so it is no standard key.
+        let mut other = [0; 64];
+        let len = key::mice(&mut other, Some("a"), 1, 1, None).unwrap();
+        other[6] = 0xFF;
         for (key, answers) in [
+            (other[..len].to_vec(), true),
             (standard(0, 1, None), true),
             (standard(0, 1, Some(&[1, 6])), true),
             (standard(0, 1, Some(&[1])), false),

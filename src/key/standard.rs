@@ -119,8 +119,8 @@ pub fn mice(
 /// The arguments of [`mice`], read in place.
 #[derive(Clone, Copy)]
 pub struct MiceQuestion<'k> {
-    /// The prefix, which is UTF-8.
-    prefix: Option<&'k str>,
+    /// The prefix, which should be text.
+    prefix: Option<&'k [u8]>,
     /// The direction, by its number.
     pub direction: u8,
     /// The mechanism.
@@ -130,7 +130,8 @@ pub struct MiceQuestion<'k> {
 }
 
 impl<'k> MiceQuestion<'k> {
-    /// Decodes what [`mice`] wrote; `None` for any other bytes. Encoding and decoding are one-to-one.
+    /// Decodes what [`mice`] wrote; `None` for any other bytes, but for a prefix that is no text: then the question has
+    /// [no text](MiceQuestion::text). Encoding and decoding are one-to-one.
     pub fn read(key: &'k [u8]) -> Option<Self> {
         let mut rest = Rest(key);
         if rest.take()? != [VERSION_UNTYPED] {
@@ -140,7 +141,7 @@ impl<'k> MiceQuestion<'k> {
             [NONE] => None,
             [STRING] => {
                 let len = rest.length()?;
-                Some(std::str::from_utf8(rest.bytes(len)?).ok()?)
+                Some(rest.bytes(len)?)
             }
             _ => return None,
         };
@@ -159,6 +160,14 @@ impl<'k> MiceQuestion<'k> {
             _ => return None,
         };
         rest.0.is_empty().then_some(MiceQuestion { prefix, direction, mechanism, purviews })
+    }
+
+    /// The prefix; `None` if it is no text, and the key is none that [`mice`] wrote.
+    pub fn text(self) -> Option<Option<&'k str>> {
+        match self.prefix {
+            None => Some(None),
+            Some(prefix) => std::str::from_utf8(prefix).ok().map(Some),
+        }
     }
 
     /// The candidate purviews.
@@ -186,7 +195,7 @@ impl<'k> MiceKey<'k> {
     pub fn read(key: &'k [u8]) -> Option<Self> {
         let read = MiceQuestion::read(key)?;
         let purviews = read.purviews().map(Iterator::collect);
-        Some(MiceKey { prefix: read.prefix, direction: read.direction, mechanism: read.mechanism, purviews })
+        Some(MiceKey { prefix: read.text()?, direction: read.direction, mechanism: read.mechanism, purviews })
     }
 }
 

@@ -98,10 +98,10 @@ pub fn claim(bytes: u64, maximum: f64) -> Option<MemoryClaim> {
     }
 }
 
-/// Whether [`has_room`] would certainly return false. False if only a new sample could tell.
+/// Whether [`has_room`] would certainly return false, for the calling thread. False if only a new sample could tell.
 #[inline(always)]
-pub fn surely_full(bytes: u64, maximum: f64) -> bool {
-    maximum == 0.0 || LIMIT.surely_full(bytes, maximum)
+pub fn surely_full(thread: &Participant, bytes: u64, maximum: f64) -> bool {
+    maximum == 0.0 || LIMIT.surely_full(thread, bytes, maximum)
 }
 
 /// The least number of freed bytes for which the allocator is asked to return memory, which takes it milliseconds.
@@ -165,12 +165,11 @@ impl MemoryLimit {
     }
 
     #[inline(always)]
-    fn surely_full(&self, bytes: u64, maximum: f64) -> bool {
+    fn surely_full(&self, thread: &Participant, bytes: u64, maximum: f64) -> bool {
         if self.fits(held::at_most(), bytes, maximum) || self.limit.load(Relaxed) == 0 {
             return false;
         }
-        let Some(participant) = current() else { return false };
-        let counts = &participant.scratch.counts;
+        let counts = &thread.scratch.counts;
         let next = |count: usize| counts[count].load(Relaxed) + 1;
         let (admissions, refusals) = (next(scratch::ADMISSIONS), next(scratch::REFUSALS));
         let is_due = admissions.is_multiple_of(REQUESTS_PER_CHECK) || refusals >= REFUSALS_PER_SAMPLE;

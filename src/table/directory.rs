@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use super::arena::Arena;
 use super::bucket::Bucket;
 use super::closing::DetachedChunks;
-use super::hash::{Secrets, secrets};
+use super::hash::prepare;
 use super::part::{Part, retire_part};
 use super::segment::{Buckets, Segment};
 use crate::epoch::{HazardSet, RetireList};
@@ -100,8 +100,6 @@ pub(super) struct Directory {
     span: u32,
     /// The byte offset of the last bucket of a segment; all segments have the same size.
     bucket_span: u32,
-    /// The secrets of the hash, here so that a lookup need not check that they are initialized.
-    secrets: &'static Secrets,
     pub(super) arena: TryArc<Arena>,
     /// The memory of its entries, once it has left the table.
     chunks: DetachedChunks,
@@ -129,6 +127,8 @@ impl Directory {
         let layout = Self::layout(slots);
         // No memory has 2^28 segments.
         let span = u32::try_from((slots - 1) * size_of::<DirSlot>()).map_err(|_| Error::OutOfMemory(layout.size()))?;
+        // Lookups hash without checking that there are secrets.
+        prepare();
         // SAFETY: the layout is not empty.
         let directory = unsafe { alloc(layout) }.cast::<Directory>();
         if directory.is_null() {
@@ -141,7 +141,6 @@ impl Directory {
                 part: Part::NEW,
                 span,
                 bucket_span,
-                secrets: secrets(),
                 arena: arena.clone(),
                 chunks: DetachedChunks::NONE,
                 slots: [],
@@ -172,16 +171,6 @@ impl Directory {
     pub(super) unsafe fn buckets(directory: *mut Self, hash: u64) -> Buckets {
         // SAFETY: the caller's promise.
         unsafe { Buckets { first: Self::slot(directory, hash).buckets, span: (*directory).bucket_span } }
-    }
-
-    /// The secrets of the hash.
-    ///
-    /// # Safety
-    /// The directory is alive.
-    #[inline(always)]
-    pub(super) unsafe fn secrets(directory: *mut Self) -> &'static Secrets {
-        // SAFETY: the caller's promise.
-        unsafe { (*directory).secrets }
     }
 
     /// # Safety

@@ -6,11 +6,12 @@
 use std::hint::cold_path;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::slice;
+use std::{ptr, slice};
 
 use super::arena::Chunk;
 use super::chunk;
 use super::header::{HEADER, Header, LARGE, TOUCHED, UNTOUCHED, value_offset};
+use super::size_class::UNIT;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// The memory that an entry with a key and a value of these lengths takes.
@@ -78,7 +79,10 @@ impl<'g> EntryRef<'g> {
     pub fn value(self) -> &'g [u8] {
         // SAFETY: `value_len` bytes follow in the same block, zeroed or written before the entry was finished.
         unsafe {
-            let start = self.header.as_ptr().cast::<u8>().add(value_offset(self.key_len()));
+            // At `value_offset`: blocks begin at multiples of UNIT, so the next one after the key is the value's address.
+            let last = self.header.as_ptr().cast::<u8>().add(HEADER + self.key_len() + UNIT - 1);
+            let start = last.map_addr(|address| address & !(UNIT - 1));
+            debug_assert!(ptr::eq(start, self.header.as_ptr().byte_add(value_offset(self.key_len())).cast()));
             slice::from_raw_parts(start, self.value_len())
         }
     }

@@ -2,6 +2,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use once_cell::race::OnceBox;
 use rapidhash::v3::RapidSecrets;
@@ -20,8 +22,16 @@ pub(super) struct Secrets {
     pub(super) has_long: bool,
 }
 
-/// The first thread sets it; no thread waits.
-static SECRETS: OnceBox<Secrets> = OnceBox::new();
+/// The secrets of this process: the first thread chooses them; no thread waits.
+static CHOSEN: OnceBox<Secrets> = OnceBox::new();
+
+/// The same, once [`WORDS`] has them too.
+static SECRETS: AtomicPtr<Secrets> = AtomicPtr::new(ptr::null_mut());
+
+/// The words of the chosen secrets, for ordinary keys: a lookup reads them without a pointer to wait for. Every thread
+/// that prepares them writes the same.
+static WORDS: [AtomicU64; 7] = [const { AtomicU64::new(0) }; 7];
+static SEED: AtomicU64 = AtomicU64::new(0);
 
 /// A key and its hash, which is valid in this process only.
 #[derive(Clone, Copy)]
@@ -58,54 +68,44 @@ impl<'k> Hashed<'k> {
         Hashed { key, hash }
     }
 
-    /// Hashes an ordinary key with secrets that the caller has.
+    /// Hashes an ordinary key, once the thread has seen a directory: it was made after the secrets.
     #[inline(always)]
-    pub(super) fn ordinary(key: &'k [u8], secrets: &Secrets) -> Self {
-        Hashed { key, hash: of_ordinary(key, &secrets.words) }
-    }
-
-    /// Hashes a key with secrets that the caller has.
-    #[inline(always)]
-    pub(super) fn with_secrets(key: &'k [u8], secrets: &Secrets) -> Self {
-        Hashed { key, hash: hash_with(key, secrets) }
+    pub(super) fn ordinary(key: &'k [u8]) -> Self {
+        Hashed { key, hash: of_ordinary(key) }
     }
 }
 
 /// The hash of a key in this process.
 #[inline]
 pub(crate) fn hash(key: &[u8]) -> u64 {
-    hash_with(key, secrets())
-}
-
-/// The hash of a key with these secrets.
-#[inline(always)]
-fn hash_with(key: &[u8], secrets: &Secrets) -> u64 {
+    let secrets = secrets();
     if !ORDINARY.contains(&key.len()) {
         return (secrets.of_other)(key, &secrets.words);
     }
-    of_ordinary(key, &secrets.words)
+    of_ordinary(key)
 }
 
 /// The hash of an ordinary key. Words from both ends are multiplied in pairs, each word mixed with a secret of its own,
 /// and the halves of each product are folded, as in rapidhash. Unlike there, the products are independent of each
 /// other.
 #[inline(always)]
-fn of_ordinary(key: &[u8], secrets: &RapidSecrets) -> u64 {
-    let (len, secret) = (key.len(), &secrets.secrets);
-    debug_assert!(ORDINARY.contains(&len));
+fn of_ordinary(key: &[u8]) -> u64 {
+    let len = key.len();
+    debug_assert!(ORDINARY.contains(&len) && !SECRETS.load(Ordering::Relaxed).is_null());
+    let secret = |at: usize| WORDS[at].load(Ordering::Relaxed);
     // SAFETY: the key has at least `at + 8` bytes in every call below.
     let word = |at: usize| unsafe { key.as_ptr().add(at).cast::<u64>().read_unaligned() };
     let fold = |a: u64, b: u64| {
         let product = u128::from(a) * u128::from(b);
         product as u64 ^ (product >> 64) as u64
     };
-    let mut hash = fold(word(0) ^ secret[0], word(len - 8) ^ secrets.seed ^ len as u64);
+    let mut hash = fold(word(0) ^ secret(0), word(len - 8) ^ SEED.load(Ordering::Relaxed) ^ len as u64);
     if len > 16 {
-        hash ^= fold(word(8) ^ secret[1], word(len - 16) ^ secret[2]);
+        hash ^= fold(word(8) ^ secret(1), word(len - 16) ^ secret(2));
         if len > 32 {
-            hash ^= fold(word(16) ^ secret[3], word(len - 24) ^ secret[4]);
+            hash ^= fold(word(16) ^ secret(3), word(len - 24) ^ secret(4));
             if len > 48 {
-                hash ^= fold(word(24) ^ secret[5], word(len - 32) ^ secret[6]);
+                hash ^= fold(word(24) ^ secret(5), word(len - 32) ^ secret(6));
             }
         }
     }
@@ -116,11 +116,24 @@ fn of_ordinary(key: &[u8], secrets: &RapidSecrets) -> u64 {
 /// The secrets of this process.
 #[inline]
 pub(super) fn secrets() -> &'static Secrets {
-    SECRETS.get_or_init(make_secrets)
+    // SAFETY: null, or a pointer to the chosen secrets, which are never freed.
+    unsafe { SECRETS.load(Ordering::Acquire).as_ref() }.unwrap_or_else(set_secrets)
 }
 
 #[cold]
-fn make_secrets() -> Box<Secrets> {
+#[inline(never)]
+fn set_secrets() -> &'static Secrets {
+    let chosen = CHOSEN.get_or_init(choose_secrets);
+    for (word, secret) in WORDS.iter().zip(chosen.words.secrets) {
+        word.store(secret, Ordering::Relaxed);
+    }
+    SEED.store(chosen.words.seed, Ordering::Relaxed);
+    // Release: a thread that sees the pointer sees the words.
+    SECRETS.store(ptr::from_ref(chosen).cast_mut(), Ordering::Release);
+    chosen
+}
+
+fn choose_secrets() -> Box<Secrets> {
     // The standard library's hasher takes its keys from the system's random source.
     let words = RapidSecrets::seed(RandomState::new().hash_one(0u64));
     let long = other_hash::detect();
@@ -144,7 +157,7 @@ mod tests {
         let mut hashes = vec![other_hash::by_rapidhash(key, words)];
         hashes.extend(other_hash::detect().map(|hash| hash(key, words)));
         if ORDINARY.contains(&key.len()) {
-            hashes.push(of_ordinary(key, words));
+            hashes.push(of_ordinary(key));
         }
         hashes
     }

@@ -14,7 +14,7 @@ mod x86 {
 
     use super::super::directory::Directory;
     use super::super::entry::EntryRef;
-    use super::super::hash::Hashed;
+    use super::super::hash::{Hashed, secrets};
     use super::super::other_hash::of_long;
     use super::super::segment::{self, Probe};
 
@@ -27,7 +27,7 @@ mod x86 {
     pub(in super::super) unsafe fn find<'g>(directory: *mut Directory, key: &[u8]) -> Option<EntryRef<'g>> {
         // SAFETY: the caller's promise.
         unsafe {
-            let key = Hashed::with_hash(key, of_long(key, &Directory::secrets(directory).words));
+            let key = Hashed::with_hash(key, of_long(key, &secrets().words));
             let buckets = Directory::buckets(directory, key.hash());
             match segment::probe_unequal(buckets, &key) {
                 Probe::Found(entry) if keys_equal(entry.key(), key.key) => Some(entry),

@@ -20,7 +20,7 @@ impl Table {
     }
 
     /// As [`Table::find`], for the fast path. If the key is ordinary and the first bucket decides, it calls nothing, so
-    /// all that the caller has stays in registers. Hashes the key with the secrets in the directory.
+    /// all that the caller has stays in registers.
     #[inline(always)]
     pub fn find_fast<'g>(&self, _guard: &'g Guard, key: &[u8]) -> Option<EntryRef<'g>> {
         let directory = self.directory.load(Ordering::Acquire);
@@ -30,7 +30,7 @@ impl Table {
         if ORDINARY.contains(&key.len()) {
             // SAFETY: as for `find`.
             let probed = unsafe {
-                let key = Hashed::ordinary(key, Directory::secrets(directory));
+                let key = Hashed::ordinary(key);
                 segment::probe(Directory::buckets(directory, key.hash()), &key)
             };
             match probed {
@@ -101,6 +101,8 @@ mod out_of_line {
     use super::super::directory::Directory;
     use super::super::entry::EntryRef;
     use super::super::hash::Hashed;
+    #[cfg(target_arch = "x86_64")]
+    use super::super::hash::secrets;
     use super::super::header::Header;
     #[cfg(target_arch = "x86_64")]
     use super::super::long;
@@ -130,7 +132,7 @@ mod out_of_line {
         unsafe {
             let key = slice::from_raw_parts(key, len);
             #[cfg(target_arch = "x86_64")]
-            if len >= long::SHORTEST && Directory::secrets(directory).has_long {
+            if len >= long::SHORTEST && secrets().has_long {
                 let found = long::find(directory, key);
                 return found.map_or(ptr::null_mut(), |entry| entry.header().as_ptr());
             }
@@ -146,7 +148,7 @@ mod out_of_line {
     unsafe fn find_in(directory: *mut Directory, key: &[u8]) -> *mut Header {
         // SAFETY: the caller's promise.
         unsafe {
-            let key = Hashed::with_secrets(key, Directory::secrets(directory));
+            let key = Hashed::from(key);
             let found = segment::find(Directory::buckets(directory, key.hash()), &key);
             found.map_or(ptr::null_mut(), |entry| entry.header().as_ptr())
         }

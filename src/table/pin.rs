@@ -5,6 +5,7 @@
 //! a pin.
 
 use std::ffi::c_void;
+use std::hint::cold_path;
 use std::ptr::{self, NonNull};
 
 use super::arena::Chunk;
@@ -120,12 +121,13 @@ impl Pinned {
     /// As for [`Pinned::drop_raw`]. If it returns false, the pin is not dropped.
     #[inline(always)]
     pub unsafe fn try_fast_drop_raw(raw: NonNull<c_void>) -> bool {
-        let in_slot = raw.addr().get() & 1 == 0;
-        if in_slot {
-            // SAFETY: the caller's promise; slots are never freed.
-            unsafe { (*raw.as_ptr().cast::<HazardSlot>()).clear() };
+        if raw.addr().get() & 1 != 0 {
+            cold_path();
+            return false;
         }
-        in_slot
+        // SAFETY: the caller's promise; slots are never freed.
+        unsafe { (*raw.as_ptr().cast::<HazardSlot>()).clear() };
+        true
     }
 }
 

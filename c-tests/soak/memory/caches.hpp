@@ -6,8 +6,10 @@
 
 #include <phicache.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "soak/values.hpp"
@@ -21,6 +23,23 @@ struct Place {
     std::uint64_t max_bytes;  // 0: the process's limit
     phicache::dict_cache cache;
     phicache::cache view = cache;
+};
+
+// The bytes of values that the program holds and that no cache has: they were refused, and are memory of the program.
+class Uncached {
+public:
+    explicit Uncached(std::uint64_t bytes) : bytes_(bytes) { sum += bytes; }
+    Uncached(Uncached &&other) noexcept : bytes_(std::exchange(other.bytes_, 0)) {}
+    Uncached &operator=(Uncached &&other) noexcept {
+        std::swap(bytes_, other.bytes_);
+        return *this;
+    }
+    ~Uncached() { sum -= bytes_; }
+    static std::uint64_t all() { return sum; }
+
+private:
+    std::uint64_t bytes_;
+    static inline std::atomic<std::uint64_t> sum{0};
 };
 
 // What all caches of a round take, by their own statistics.

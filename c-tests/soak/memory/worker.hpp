@@ -52,6 +52,7 @@ private:
     struct Pinned {
         Key key;
         phicache::value value;
+        Uncached uncached{value.is_stored() ? 0 : value.size()};
     };
     struct Held {
         Key key;

@@ -8,9 +8,9 @@ arguments. They are also properties of a `Config`, which may be read and set at 
 
 * `maximum_memory_percent`: the memory limit. Caches stop storing while the process uses more than this percentage of
   the memory that it may use: 0 to 100, or `PhiCache.UNLIMITED`;
-* `on_full`: what full caches do whose `on_full` is `:configured`: `:refuse` refuses new values, `:evict` evicts others
-  instead, and `:configured`, the default, evicts in a cache that has reached its `max_bytes` and refuses at the memory
-  limit;
+* `on_full`: what full caches do if their `on_full` is `:configured`: `:refuse` refuses new values, `:evict` evicts
+  others instead, and `:configured`, the default, evicts in a cache that has reached its `max_bytes` and refuses at the
+  memory limit;
 * `cache_repertoires`: whether repertoire methods ([`CachedMethod`](@ref)) use their cache;
 * `cache_potential_purviews`: whether a [`PurviewCache`](@ref) stores;
 * `redis_cache`: whether a [`MICECache`](@ref) with `kind=:configured` is in Redis.

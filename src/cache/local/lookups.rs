@@ -56,16 +56,14 @@ impl<P: Policy> LocalCache<P> {
     /// The value of `key`, on the fast path. Counts a hit, but no miss; and nothing if there is no place for the value,
     /// which is asked for only then.
     #[inline(always)]
-    pub fn try_fast_hit<O>(&self, key: &[u8], place: impl FnOnce() -> Option<O>) -> Fast<(Value, O)> {
+    pub fn try_fast_hit(&self, key: &[u8], has_place: impl FnOnce() -> bool) -> Fast<Value> {
         fast_guard!(guard else Fast::Slow);
         match self.try_fast_find(guard, key, false) {
-            Fast::Hit(fast) => match place() {
-                Some(place) => match fast.found.try_fast_pin(guard) {
-                    Some(value) => fast.is_hit((value, place)),
-                    None => Fast::Slow,
-                },
+            Fast::Hit(fast) if has_place() => match fast.found.try_fast_pin(guard) {
+                Some(value) => fast.is_hit(value),
                 None => Fast::Slow,
             },
+            Fast::Hit(_) => Fast::Slow,
             Fast::Miss => Fast::Miss,
             Fast::Slow => Fast::Slow,
         }
@@ -227,6 +225,20 @@ impl<P: Policy> LocalCache<P> {
     /// Whether `key` has a value; counts nothing.
     pub fn contains(&self, key: &[u8]) -> bool {
         self.contains_hashed(&key.into())
+    }
+
+    /// As [`LocalCache::contains`], on the fast path.
+    #[inline(always)]
+    pub fn try_fast_contains(&self, key: &[u8]) -> Option<bool> {
+        fast_guard!(guard else None);
+        match self.table.find_fast(guard, key) {
+            Some(_) => Some(true),
+            None => match self.policy.try_fast_inherited(guard, key) {
+                Fast::Hit(_) => Some(true),
+                Fast::Miss => Some(false),
+                Fast::Slow => None,
+            },
+        }
     }
 
     /// As [`LocalCache::contains`].

@@ -55,10 +55,11 @@ impl<P: Policy> LocalCache<P> {
         len: usize,
         refusal: Option<Refusal>,
     ) -> Option<Refusal> {
-        let counted = self.counters.alone(crate::epoch::current()?)?;
+        let thread = epoch::current()?;
+        let counted = self.counters.alone(thread)?;
         let reason = match refusal {
             Some(reason) => reason,
-            None if self.surely_full(weight(key.len(), len)) => Refusal::Memory,
+            None if self.surely_full(weight(key.len(), len), thread) => Refusal::Memory,
             None => return None,
         };
         counted.add_alone(Event::Refusal(reason));
@@ -234,10 +235,10 @@ impl<P: Policy> LocalCache<P> {
 
     /// Whether [`LocalCache::may_store`] would certainly return false.
     #[inline(always)]
-    fn surely_full(&self, bytes: u64) -> bool {
+    fn surely_full(&self, bytes: u64, thread: &Participant) -> bool {
         let percent = self.config.maximum_memory();
-        limit::surely_full(bytes, percent)
-            && (self.table.room() < bytes || limit::surely_full(0, percent))
+        limit::surely_full(thread, bytes, percent)
+            && (self.table.room() < bytes || limit::surely_full(thread, 0, percent))
             && (percent == 0.0 || !self.full().evicts_at_limit)
     }
 }

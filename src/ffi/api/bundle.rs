@@ -2,11 +2,12 @@
 //!
 //! A cache in this process can be saved to one file, and a later run, another machine or a colleague goes on with it.
 //! `phicache_cache_load` copies the values into a cache. `phicache_disk_cache_open` leaves them in the file and reads
-//! them from there when they are asked for, so that a program can begin at once with the results of a paper.
+//! them from there when they are requested, so that a program can begin at once with the results of a paper.
 //!
-//! A file has one context: how its values were computed. It is used with the same context only, so that values of another
-//! algorithm are not taken for one's own. The file of a MICE cache also has the fingerprint of its subsystem under its
-//! cut, and is loaded only into a MICE cache of the same one. `phicache-info --disk FILE` prints what a file is.
+//! A file has one context: how its values were computed. It is used with the same context only, so that a program does
+//! not take values of another algorithm for its own. The file of a MICE cache also has the fingerprint of its subsystem
+//! under its cut, and is loaded only into a MICE cache of the same one. `phicache-info --disk FILE` prints what a file
+//! is.
 //!
 //! The file appears under its name when it is complete and on the storage device. If saving fails, or the process is
 //! killed, an older file of that name stays as it was. Programs that have it open go on with it.
@@ -72,7 +73,7 @@ pub unsafe extern "C" fn phicache_cache_save(
 /// @param out      What has become of the values. Set `struct_size` first.
 /// @return OK, also if values were refused or damaged; ERROR_INVALID_ARGUMENT if the file was saved with another context,
 ///         from another type of cache or from the MICE of another subsystem or cut: nothing is loaded; ERROR_DAMAGED if it
-///         is no saved cache, or is damaged where it says what it is; ERROR_STORAGE if it cannot be read: what was loaded
+///         is not a saved cache, or its description is damaged; ERROR_STORAGE if it cannot be read: what was loaded
 ///         before stays.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_load(
@@ -129,7 +130,7 @@ pub unsafe extern "C" fn phicache_disk_cache_open(
 /// @param path    The file.
 /// @param verify  0 reads the file's own list of its values; any other number reads and verifies all values.
 /// @param out     Identity, role, context, bytes, records and damage; `segments` is 1. Set `struct_size` first.
-/// @return OK, also if values are damaged; ERROR_DAMAGED if it is no saved cache, or is damaged where it says what it is;
+/// @return OK, also if values are damaged; ERROR_DAMAGED if it is not a saved cache, or its description is damaged;
 ///         ERROR_STORAGE if it cannot be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_bundle_describe(

@@ -114,7 +114,7 @@ pub unsafe extern "C" fn phicache_config_get_maximum_memory_percent(
     })
 }
 
-/// Sets what full caches do with a new value, for all caches with this configuration whose options leave it open.
+/// Sets what full caches do with a new value, for all caches with this configuration if their options leave it open.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
 /// @param on_full  One of `PHICACHE_ON_FULL_…`; the default depends on the limit (see "The library").

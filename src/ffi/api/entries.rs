@@ -52,17 +52,17 @@ pub unsafe extern "C" fn phicache_cache_peek(
     })
 }
 
-/// Calls a function with each entry of a cache in this process. Counts nothing. The entries that a MICE cache inherits
-/// are its parent's, and do not come.
+/// Calls a function with each entry of a cache in this process or on disk. Counts nothing. The entries that a MICE
+/// cache inherits are its parent's, and do not come.
 ///
 /// May wait for the file system, if the values are there.
 ///
-/// @param cache          A cache in this process.
+/// @param cache          A cache in this process or on disk.
 /// @param visit          Called with each entry.
 /// @param user_data      [nullable] Passed to `visit`.
 /// @param callback_code  [nullable] The code other than 0 with which `visit` ended the walk; 0 if the walk came to its
 ///                       end.
-/// @return OK, also if `visit` ended the walk; ERROR_UNSUPPORTED for a cache in Redis, whose entries are at the server;
+/// @return OK, also if `visit` ended the walk; ERROR_UNSUPPORTED for a cache in Redis: its entries are at the server;
 ///         ERROR_OUT_OF_MEMORY in the middle of a walk if an allocation fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_for_each(
@@ -76,14 +76,14 @@ pub unsafe extern "C" fn phicache_cache_for_each(
     })
 }
 
-/// Begins a walk through a cache in this process. The cache may be freed during the walk, which then continues with the
-/// entries that the cache had. One thread at a time uses the walk.
+/// Begins a walk through a cache in this process or on disk. The cache may be freed during the walk, which then
+/// continues with the entries that the cache had. One thread at a time uses the walk.
 ///
 /// May wait for the file system, if the values are there.
 ///
-/// @param cache  A cache in this process.
+/// @param cache  A cache in this process or on disk.
 /// @param out    The walk. Free it with `phicache_walk_free`.
-/// @return OK; ERROR_UNSUPPORTED for a cache in Redis, whose entries are at the server.
+/// @return OK; ERROR_UNSUPPORTED for a cache in Redis: its entries are at the server.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn phicache_walk_new(

@@ -122,8 +122,9 @@ pub unsafe extern "C" fn phicache_cache_contains_flat(
     key: *const u8,
     key_len: usize,
 ) -> phicache_status {
-    catch_panics("phicache_cache_contains_flat", || {
-        Ok(found(cache_of(cache)?.contains(bytes(flat(key, key_len), "key")?)?))
+    let key = flat(key, key_len);
+    fast_path::contains(cache, key).unwrap_or_else(|| {
+        catch_panics("phicache_cache_contains_flat", || Ok(found(cache_of(cache)?.contains(bytes(key, "key")?)?)))
     })
 }
 

@@ -52,8 +52,7 @@ pub const PHICACHE_METHOD_REPERTOIRE: u32 = 1;
 /// @param cache                   [nullable] The cache to use; its handle may be freed afterwards. NULL makes a private
 ///                                dict cache.
 /// @param prefix                  [nullable] Separates the values of several memos that use one cache. Two memos with
-///                                the same prefix on one cache are an error, and so is a
-///                                prefix without a cache.
+///                                the same prefix on one cache are an error, and so is a prefix without a cache.
 /// @param out                     The memo. Free it with `phicache_memo_free`.
 #[unsafe(no_mangle)]
 #[must_use]

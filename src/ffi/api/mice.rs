@@ -353,7 +353,9 @@ pub unsafe extern "C" fn phicache_mice_cache_contains(
     cache: *mut phicache_mice_cache,
     key: phicache_bytes,
 ) -> phicache_status {
-    catch_panics("phicache_mice_cache_contains", || Ok(found(cache_of(cache)?.contains(bytes(key, "key")?)?)))
+    fast_path::contains(cache, key).unwrap_or_else(|| {
+        catch_panics("phicache_mice_cache_contains", || Ok(found(cache_of(cache)?.contains(bytes(key, "key")?)?)))
+    })
 }
 
 /// Removes a MICE of this cache, not of its parents. If it is pinned, it stays valid until it is released. Children do

@@ -95,8 +95,8 @@ fn look(cache: &Cache, key: &[u8], out: &mut phicache_bytes) -> Result<phicache_
 /// Fills a reader: lookups of the calling thread in this cache. The reader holds a share of the cache, which lives until
 /// the last share is released, also if its handle is freed.
 ///
-/// @param reader  The reader: a struct of the caller's, which must not be copied or moved. It is of use until its thread
-///                ends. Release it with `phicache_reader_release`; what was in the struct before is lost.
+/// @param reader  The reader: a struct of the caller's, which must not be copied or moved. It can be used until its
+///                thread ends. Release it with `phicache_reader_release`; what was in the struct before is lost.
 /// @param cache   Any cache.
 /// @return OK; ERROR_INVALID_ARGUMENT if this thread is ending.
 #[unsafe(no_mangle)]
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn phicache_reader_release(reader: *mut phicache_reader) {
     catch_panics_infallible("phicache_reader_release", (), || reader::release(reader));
 }
 
-/// Looks many keys up in a read section. Counts a hit or a miss for each key, except those whose lookup failed.
+/// Looks many keys up in a read section. Counts a hit or a miss for each key, unless its lookup failed.
 ///
 /// May wait for the server or the file system, if the values are there.
 ///

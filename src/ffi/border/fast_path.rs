@@ -18,32 +18,47 @@ use crate::ffi::border::input::try_array;
 use crate::ffi::border::output::{self, ValueOutputs, try_out};
 use crate::ffi::border::panic::catch_panics;
 use crate::ffi::border::parts::Joined;
+use crate::ffi::border::pointer::are_valid;
 use crate::ffi::border::reader::try_fast_reader;
 use crate::ffi::border::result::try_writer;
-use crate::ffi::border::translate::{lent, refusal};
+use crate::ffi::border::translate::{found, lent, refusal};
 use crate::ffi::border::types::*;
 use crate::ffi::border::unwind::is_unwinder_ready;
 use crate::iit::{Direction, Mice, NodeSet};
-use crate::key::{Element, KeyBuilder};
+use crate::key::Element;
 
 /// The outputs of a call that may compute: a value, and the code of the callback or NULL.
-type Outputs<'o> = (&'o mut MaybeUninit<phicache_value>, Option<&'o mut MaybeUninit<i32>>);
+#[derive(Clone, Copy)]
+struct Outputs {
+    value: *mut phicache_value,
+    code: *mut i32,
+}
 
-/// These outputs, if the pointers can be.
-#[inline(always)]
-fn value_and_code<'o>(out: *mut phicache_value, code: *mut i32) -> Option<Outputs<'o>> {
-    const { assert!(align_of::<phicache_value>() == 8 && align_of::<i32>() == 4) };
-    // One test of both alignments: twice the address of an i32 is a multiple of 8.
-    if (out.addr() | code.addr() << 1) & 7 != 0 {
-        cold_path();
-        return None;
+impl Outputs {
+    #[inline(always)]
+    fn are_valid(self) -> bool {
+        are_valid(self.value, self.code)
     }
-    if out.is_null() {
-        cold_path();
-        return None;
+
+    /// Writes a value, where no callback was called. Only for valid outputs.
+    #[inline(always)]
+    fn write(self, value: phicache_value) {
+        debug_assert!(self.are_valid());
+        // SAFETY: valid, but for a code that is NULL; by the header's conventions they are outputs.
+        unsafe {
+            self.value.write(value);
+            if !self.code.is_null() {
+                self.code.write(0);
+            }
+        }
     }
-    // SAFETY: neither NULL nor misaligned, but for a code that is NULL; by the header's conventions they are outputs.
-    Some(unsafe { (&mut *out.cast(), code.cast::<MaybeUninit<i32>>().as_mut()) })
+
+    /// The status of a hit, and its value.
+    #[inline(always)]
+    fn hit(self, value: Value) -> phicache_status {
+        self.write(value.into());
+        PHICACHE_OK
+    }
 }
 
 /// A key that is not empty.
@@ -93,6 +108,13 @@ pub(in crate::ffi) fn get<C: CacheType>(
             Some(PHICACHE_MISS)
         }
     }
+}
+
+/// Tells whether a key has a value.
+#[inline(always)]
+pub(in crate::ffi) fn contains<C: CacheType>(cache: *mut C, key: phicache_bytes) -> Option<phicache_status> {
+    let key = some_key(key)?;
+    try_fast_cache(cache)?.try_fast_contains(key).map(found)
 }
 
 /// Where a value is copied to.
@@ -167,8 +189,9 @@ pub(in crate::ffi) fn memoize<C: CacheType>(
     let Some(cache) = try_fast_cache(cache) else { return Fast::Slow };
     let Some(key) = some_key(key) else { return Fast::Slow };
     // The outputs are checked last: until then the fast path needs the registers for other things.
-    match cache.try_fast_hit(key, || value_and_code(out, code)) {
-        Fast::Hit(hit) => Fast::Hit(hit_and_code(hit)),
+    let outputs = Outputs { value: out, code };
+    match cache.try_fast_hit(key, || outputs.are_valid()) {
+        Fast::Hit(value) => Fast::Hit(outputs.hit(value)),
         Fast::Miss => Fast::Miss,
         Fast::Slow => Fast::Slow,
     }
@@ -182,16 +205,13 @@ pub(in crate::ffi) fn begin_missing<C: CacheType>(
     out: *mut phicache_value,
     code: *mut i32,
 ) -> Option<Pending> {
-    let (out, code) = value_and_code(out, code)?;
+    let outputs = Outputs { value: out, code };
     let (cache, key) = (try_fast_cache(cache)?, some_key(key)?);
-    if !is_unwinder_ready() {
+    if !outputs.are_valid() || !is_unwinder_ready() {
         return None;
     }
     let pending = cache.try_fast_begin(key)?;
-    out.write(phicache_value::ZERO);
-    if let Some(code) = code {
-        code.write(0);
-    }
+    outputs.write(phicache_value::ZERO);
     Some(pending)
 }
 
@@ -206,16 +226,6 @@ pub(in crate::ffi) fn reserve(
     let (out, writer) = (try_out(out)?, try_writer(result)?);
     out.write(writer.try_fast_reserve(len, zeroed)?);
     Some(PHICACHE_OK)
-}
-
-/// Writes the outputs of a hit that called no callback.
-#[inline(always)]
-fn hit_and_code((value, (out, code)): (Value, Outputs)) -> phicache_status {
-    out.write(value.into());
-    if let Some(code) = code {
-        code.write(0);
-    }
-    PHICACHE_OK
 }
 
 /// Looks up a key whose value is computed with a lease on a miss.
@@ -241,7 +251,9 @@ pub(in crate::ffi) fn call_memo(
     out: *mut phicache_value,
     code: *mut i32,
 ) -> Option<phicache_status> {
-    call(args, |args| try_fast_memo(memo)?.try_fast_hit(args, || value_and_code(out, code)))
+    let outputs = Outputs { value: out, code };
+    let hit = try_fast_memo(memo)?.try_fast_hit(try_fast_key_builder(args)?, || outputs.are_valid())?;
+    Some(outputs.hit(hit))
 }
 
 /// Looks up a method's value for these arguments in an object's cache.
@@ -253,15 +265,9 @@ pub(in crate::ffi) fn call_method(
     out: *mut phicache_value,
     code: *mut i32,
 ) -> Option<phicache_status> {
-    call(args, |args| try_fast_method(method)?.try_fast_hit(try_fast_cache(cache)?, args, || value_and_code(out, code)))
-}
-
-#[inline(always)]
-fn call<'o>(
-    args: *mut phicache_key,
-    hit: impl FnOnce(&mut KeyBuilder) -> Option<(Value, Outputs<'o>)>,
-) -> Option<phicache_status> {
-    hit(try_fast_key_builder(args)?).map(hit_and_code)
+    let (outputs, cache) = (Outputs { value: out, code }, try_fast_cache(cache)?);
+    let hit = try_fast_method(method)?.try_fast_hit(cache, try_fast_key_builder(args)?, || outputs.are_valid())?;
+    Some(outputs.hit(hit))
 }
 
 /// Looks up a memo's value by the key of its arguments.
@@ -272,24 +278,19 @@ pub(in crate::ffi) fn call_memo_key(
     out: *mut phicache_value,
     code: *mut i32,
 ) -> Option<phicache_status> {
-    let memo = try_fast_memo(memo)?;
+    let (outputs, memo) = (Outputs { value: out, code }, try_fast_memo(memo)?);
     let (key, rest) = memo.pieces(some_key_at(args)?)?.into();
     if !rest.is_empty() {
-        return call_memo_joined(memo, [key, rest], out, code);
+        return call_memo_joined(memo, [key, rest], outputs);
     }
-    memo.try_fast_hit_by(key, || value_and_code(out, code)).map(hit_and_code)
+    Some(outputs.hit(memo.try_fast_hit_by(key, || outputs.are_valid())?))
 }
 
 /// A function of its own, so that the joined key is off the stack when the callback runs.
 #[inline(never)]
-fn call_memo_joined(
-    memo: &Memo,
-    pieces: [&[u8]; 2],
-    out: *mut phicache_value,
-    code: *mut i32,
-) -> Option<phicache_status> {
+fn call_memo_joined(memo: &Memo, pieces: [&[u8]; 2], outputs: Outputs) -> Option<phicache_status> {
     let mut buffer = Joined::new();
-    memo.try_fast_hit_by(buffer.try_join(pieces)?, || value_and_code(out, code)).map(hit_and_code)
+    Some(outputs.hit(memo.try_fast_hit_by(buffer.try_join(pieces)?, || outputs.are_valid())?))
 }
 
 /// Looks up a method's value in an object's cache by the key of its arguments. Not inlined, as above.
@@ -303,7 +304,8 @@ pub(in crate::ffi) fn call_method_key(
 ) -> Option<phicache_status> {
     let (method, cache, mut buffer) = (try_fast_method(method)?, try_fast_cache(cache)?, Joined::new());
     let key = buffer.try_join(method.pieces(some_key_at(args)?)?)?;
-    method.try_fast_hit_by(cache, key, || value_and_code(out, code)).map(hit_and_code)
+    let outputs = Outputs { value: out, code };
+    Some(outputs.hit(method.try_fast_hit_by(cache, key, || outputs.are_valid())?))
 }
 
 /// Forgets the arguments of a list.

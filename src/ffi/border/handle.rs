@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use crate::epoch::without_fork;
 use crate::error::{Error, Result};
+use crate::ffi::border::pointer::is_valid;
 use crate::sync::{Mutex, try_box};
 
 /// A type of value that is behind handles.
@@ -224,11 +225,7 @@ fn try_slot<'h, T: Handle, O>(handle: *const O) -> Option<&'h Slot> {
 #[inline(always)]
 fn mark<O>(handle: *const O) -> Option<u64> {
     let mark = handle.cast::<AtomicU64>();
-    if mark.is_null() {
-        cold_path();
-        return None;
-    }
-    if !mark.is_aligned() {
+    if !is_valid(mark) {
         cold_path();
         return None;
     }

@@ -7,6 +7,7 @@
 //! | `handle.rs` | slots that are never freed, and marks that distinguish a valid handle from a freed or wrong one |
 //! | `handles.rs` | the library type behind each handle type |
 //! | `any_cache.rs` | the cache behind a handle of any cache type |
+//! | `pointer.rs` | tests of pointers, for the fast path |
 //! | `input.rs` | input parameters: checked, then used as slices, text and structs |
 //! | `output.rs` | output parameters: zeroed first, filled last |
 //! | `translate.rs` | the library's results as C types: statuses, figures, records |
@@ -46,6 +47,7 @@ pub(super) mod input;
 pub(super) mod output;
 pub(super) mod panic;
 pub(super) mod parts;
+pub(super) mod pointer;
 pub(super) mod read_section;
 pub(super) mod reader;
 pub(super) mod result;

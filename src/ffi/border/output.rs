@@ -9,6 +9,7 @@ use crate::cache::Value;
 use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
 use crate::ffi::border::input::{array_mut, struct_size};
+use crate::ffi::border::pointer::is_valid;
 use crate::ffi::border::translate::origin;
 use crate::ffi::border::types::*;
 use crate::iit::Mice;
@@ -28,11 +29,7 @@ pub(in crate::ffi) fn out<'a, T>(out: *mut T, name: &'static str) -> Result<&'a 
 /// An output that nothing was written to yet, if the pointer can be one.
 #[inline(always)]
 pub(in crate::ffi) fn try_out<'a, T>(out: *mut T) -> Option<&'a mut MaybeUninit<T>> {
-    if out.is_null() {
-        cold_path();
-        return None;
-    }
-    if !out.is_aligned() {
+    if !is_valid(out) {
         cold_path();
         return None;
     }
@@ -227,7 +224,10 @@ impl phicache_value {
 
     #[inline(always)]
     fn try_fast_release(&mut self) -> bool {
-        let Some(pin) = NonNull::new(self.pin) else { return false };
+        let Some(pin) = NonNull::new(self.pin) else {
+            cold_path();
+            return false;
+        };
         // SAFETY: the pin came from `from`; by the header's conventions only one copy of the struct is released.
         let released = unsafe { Pinned::try_fast_drop_raw(pin) };
         if released {

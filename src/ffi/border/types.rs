@@ -22,7 +22,7 @@ pub const PHICACHE_REFUSED_CUT: i32 = 2;
 pub const PHICACHE_REFUSED_PHI: i32 = 3;
 /// Not stored: the memory limit is reached.
 pub const PHICACHE_REFUSED_MEMORY: i32 = 4;
-/// Not stored: caching of this kind is switched off.
+/// Not stored: caching of this kind is switched off, or the cache is read only.
 pub const PHICACHE_REFUSED_DISABLED: i32 = 5;
 /// Not stored: the cache has reached its `max_bytes`.
 pub const PHICACHE_REFUSED_CAPACITY: i32 = 6;
@@ -135,7 +135,7 @@ pub const PHICACHE_MEMORY_UNLIMITED: f64 = -1.0;
 pub const PHICACHE_MEMORY_CONFIGURED: f64 = -2.0;
 
 /// The size of a buffer that holds every key of `phicache_key_repertoire`, `phicache_key_mice` (without candidate
-/// purviews) and `phicache_subsystem_key` whose prefix is at most 64 bytes long.
+/// purviews) and `phicache_subsystem_key` with a prefix of at most 64 bytes.
 pub const PHICACHE_KEY_BUFFER: usize = 768;
 
 /// Bytes that are borrowed for the duration of a call. If the length is 0, the pointer may have any value, also NULL.
@@ -201,7 +201,7 @@ pub struct phicache_stats {
     pub refused_phi: u64,
     /// Values refused because the memory limit was reached.
     pub refused_memory: u64,
-    /// Values refused because caching of this kind was off.
+    /// Values refused because caching of this kind was off, or the cache is read only.
     pub refused_disabled: u64,
     /// Values refused because the cache had reached its `max_bytes`.
     pub refused_capacity: u64,
@@ -225,15 +225,15 @@ pub struct phicache_stats {
     pub damaged: u64,
     /// Bytes of `bytes` that the entries in the cache take: keys, values, and the overhead of each.
     pub live_bytes: u64,
-    /// Entries evicted, because the cache was full. A value that replaces another is no eviction.
+    /// Entries evicted, because the cache was full. A value that replaces another is not an eviction.
     pub evictions: u64,
     /// Bytes that the evicted entries took.
     pub evicted_bytes: u64,
     /// Nanoseconds that computing the evicted values again would take: the sum of their costs.
     pub evicted_ns: u64,
-    /// Hits whose value was computed again and compared, in verified mode. They also count as hits.
+    /// Hits for which the value was computed again and compared, in verified mode. They also count as hits.
     pub verified: u64,
-    /// Verified hits whose value differed.
+    /// Verified hits for which the values differed.
     pub differences: u64,
     /// Values refused because a file operation failed.
     pub refused_storage: u64,
@@ -257,7 +257,7 @@ pub struct phicache_memory {
     /// Bytes in use by all caches of this process.
     pub held: u64,
     /// Bytes that caches may still take before the process reaches a hard limit (see "The library"); UINT64_MAX if
-    /// there is none.
+    /// it has no hard limit.
     pub room: u64,
     /// Which figures could be read by this call: a sum of `PHICACHE_KNOWN_…`. The others are the last good figures.
     pub known: u32,
@@ -333,7 +333,7 @@ pub struct phicache_cache_options {
     pub verify_context: *mut c_void,
     /// Frees `verify_context`; NULL frees nothing. Called once: after the cache is destroyed, or when these options are
     /// not used, because `verify_every` is 0, another argument of the call is invalid, or a shared cache exists already.
-    /// (A struct whose size or unknown fields are invalid is not read: then it is not called.)
+    /// (A struct with an invalid size or invalid unknown fields is not read: then it is not called.)
     pub verify_drop: phicache_drop,
     /// For disk caches: the most bytes that the cache may use in this process for copies of values; 0 is 64 MiB. The
     /// index of the files is not included.
@@ -380,7 +380,7 @@ pub struct phicache_load_counts {
     pub struct_size: usize,
     /// Values that the cache has stored.
     pub loaded: u64,
-    /// Values whose keys had one in the cache already, which stays.
+    /// Values of keys that had one in the cache already, which stays.
     pub kept: u64,
     /// Values that the cache has refused, as a store would be; the statistics of the cache say why.
     pub refused: u64,
@@ -432,7 +432,7 @@ pub struct phicache_redis_health {
     pub reconnects: u64,
     /// Milliseconds from now during which operations are skipped; 0 if the server works.
     pub skipping_ms: u64,
-    /// The message of the last operation that failed or was refused, NUL-terminated; empty if there was none. Unlike
+    /// The message of the last operation that failed or was refused, NUL-terminated; empty if all succeeded. Unlike
     /// `phicache_last_error` it is that of all threads, and also of operations that were a miss or a refusal.
     pub last_error: [c_char; 256],
 }
@@ -550,9 +550,9 @@ pub type phicache_compute = Option<
 
 /// Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not.
 ///
-/// For values whose last bits may differ, such as sums of floating-point numbers in another order. `kept` is the value
-/// that the cache has, `computed` the one that was computed again. All are valid during the call. As a compute
-/// callback, it runs on the caller's thread, no lock is held, it may call the library, and it must return.
+/// For values that may differ in their last bits, such as sums of floating-point numbers in another order. `kept` is
+/// the value that the cache has, `computed` the one that was computed again. All are valid during the call. As a
+/// compute callback, it runs on the caller's thread, no lock is held, it may call the library, and it must return.
 pub type phicache_same_fn = Option<
     unsafe extern "C-unwind" fn(
         context: *mut c_void,
