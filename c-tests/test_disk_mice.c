@@ -94,6 +94,40 @@ static void records_outlive_handles_and_a_cut_child_inherits(void) {
     CHECK_OK(phicache_mice_cache_free(parent));
 }
 
+static void what_the_parent_clears_is_gone_for_its_children(void) {
+    phicache_mice_cache *parent = open_cache(NULL, NULL), *child = open_cache(CUT, parent);
+    phicache_mice kept = effect(2, 4, 0.5);
+    double phi = 0.0;
+    CHECK_OK(phicache_mice_cache_set(parent, text("kept"), &kept));
+    CHECK_OK(get(child, "kept", &phi));
+    CHECK_OK(phicache_mice_cache_clear(parent));
+    CHECK_STATUS(get(child, "kept", &phi), PHICACHE_MISS);
+    CHECK_OK(phicache_mice_cache_free(parent));
+    CHECK_OK(phicache_mice_cache_free(child));
+}
+
+static void a_reader_says_that_it_would_refuse_every_mice(void) {
+    phicache_subsystem *subsystem = new_subsystem(NULL);
+    phicache_mice_cache *parent = open_cache(NULL, NULL), *child;
+    phicache_cache_options options = {0};
+    phicache_mice mice = effect(2, 4, 0.5);
+    CHECK_OK(phicache_mice_cache_set(parent, text("there"), &mice)); /* makes the directory */
+    CHECK_OK(phicache_mice_cache_free(parent));
+    options.struct_size = sizeof options;
+    options.read_only = 1;
+    CHECK_OK(phicache_disk_mice_cache_new(config, &options, subsystem, NULL, &parent));
+    CHECK_STATUS(phicache_mice_cache_set(parent, text("new"), &mice), PHICACHE_REFUSED_DISABLED);
+    CHECK_STATUS(phicache_mice_cache_would_store(parent, 0.5), PHICACHE_REFUSED_DISABLED);
+    child = open_cache(CUT, parent);
+    CHECK_STATUS(phicache_mice_cache_would_store(child, 0.5), PHICACHE_REFUSED_CUT);
+    CHECK_OK(phicache_mice_cache_free(child));
+    CHECK_OK(phicache_mice_cache_free(parent));
+    parent = open_cache(NULL, NULL);
+    CHECK_OK(phicache_mice_cache_clear(parent));
+    CHECK_OK(phicache_mice_cache_free(parent));
+    CHECK_OK(phicache_subsystem_free(subsystem));
+}
+
 static void the_configuration_chooses(void) {
     phicache_subsystem *subsystem = new_subsystem(NULL);
     phicache_mice_cache *cache = NULL, *here = NULL, *none = NULL;
@@ -239,6 +273,8 @@ int main(void) {
     CHECK_OK(phicache_config_new(&config));
     CHECK_OK(phicache_config_set_disk_directory(config, directory));
     RUN(records_outlive_handles_and_a_cut_child_inherits);
+    RUN(what_the_parent_clears_is_gone_for_its_children);
+    RUN(a_reader_says_that_it_would_refuse_every_mice);
     RUN(the_configuration_chooses);
     RUN(a_limit_of_memory_removes_no_files);
     RUN(a_child_is_where_its_parent_is);

@@ -165,6 +165,9 @@ void a_payload_is_written_in_place() {
     CHECK_ERROR(status::error_invalid_argument, cache.memoize("huge", [](phicache::result& out) {
         phicache::reserve_mice<double>(out, some_mice(), static_cast<std::size_t>(-1));
     }));
+    CHECK_ERROR(status::error_invalid_argument, cache.memoize("nobody writes it", [] {
+        return mice<>{direction::effect, {0}, {1}, 0.5, phicache::bytes(nullptr, 16)};
+    }));
 }
 
 void a_record_stays_pinned() {

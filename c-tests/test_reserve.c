@@ -31,7 +31,14 @@ static phicache_mice some_mice(void) {
 
 static phicache_status write_a_mice_that_is_too_long(phicache_result *result) {
     phicache_mice mice = some_mice();
+    uint8_t *payload;
     mice.payload = bytes(NULL, SIZE_MAX);
+    return phicache_result_mice(result, &mice, &payload);
+}
+
+static phicache_status write_a_mice_without_its_payload(phicache_result *result) {
+    phicache_mice mice = some_mice();
+    mice.payload = bytes(NULL, 8);
     return phicache_result_mice(result, &mice, NULL);
 }
 
@@ -170,10 +177,12 @@ static phicache_status by_method_straight_through(plan *self, phicache_value *va
 static void check_way(const char *name, way *call) {
     static step *const steps[] = {reserve_too_much,         reserve_too_much_uninitialized,
                                   reserve_nowhere,          reserve_nowhere_uninitialized,
-                                  write_a_mice_that_is_too_long, write_a_mice_without_phi};
+                                  write_a_mice_that_is_too_long, write_a_mice_without_phi,
+                                  write_a_mice_without_its_payload};
     static const phicache_status statuses[] = {
         PHICACHE_ERROR_OUT_OF_MEMORY,    PHICACHE_ERROR_OUT_OF_MEMORY, PHICACHE_ERROR_INVALID_ARGUMENT,
-        PHICACHE_ERROR_INVALID_ARGUMENT, PHICACHE_ERROR_OUT_OF_MEMORY, PHICACHE_ERROR_INVALID_ARGUMENT};
+        PHICACHE_ERROR_INVALID_ARGUMENT, PHICACHE_ERROR_OUT_OF_MEMORY, PHICACHE_ERROR_INVALID_ARGUMENT,
+        PHICACHE_ERROR_INVALID_ARGUMENT};
     static const int32_t codes[] = {0, 1, -17};
     size_t i, j;
     for (i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -202,6 +211,17 @@ static void a_failed_reservation_decides_the_status_whatever_the_callback_return
     check_way("memo", by_memo);
     check_way("method", by_method);
     check_way("method, straight through", by_method_straight_through);
+}
+
+static void the_message_says_that_it_was_the_reservation(void) {
+    phicache_dict_cache *cache = new_dict();
+    plan self = {reserve_nowhere, PHICACHE_ERROR_INVALID_ARGUMENT, 0};
+    phicache_value value;
+    CHECK_STATUS(phicache_dict_cache_memoize(cache, text("key"), compute_plan, &self, NULL, &value, NULL),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_TEXT(phicache_last_error(), "phicache_dict_cache_memoize: the callback's last reservation failed: out must "
+                                      "not be NULL");
+    CHECK_OK(phicache_dict_cache_free(cache));
 }
 
 static void a_failed_reservation_also_decides_the_status_in_redis(void) {
@@ -341,6 +361,7 @@ static void reserved_bytes_are_zero_also_in_reused_memory(void) {
 
 int main(void) {
     RUN(a_failed_reservation_decides_the_status_whatever_the_callback_returns);
+    RUN(the_message_says_that_it_was_the_reservation);
     RUN(a_failed_reservation_also_decides_the_status_in_redis);
     RUN(a_later_reservation_replaces_a_failed_one);
     RUN(a_lease_completes_with_the_status_of_its_failed_last_reservation);

@@ -120,6 +120,8 @@ void a_message_names_what_has_another_size() {
                   fingerprint::of_network(std::vector<double>(64, 0.5), ring, "context"));
     CHECK_MESSAGE("the TPM has 1.5 for node 0 in row 0; expected a probability",
                   fingerprint::of_network(std::vector<double>(24, 1.5), ring, "context"));
+    CHECK_MESSAGE("the TPM has 1e300 for node 0 in row 0; expected a probability",
+                  fingerprint::of_network(std::vector<double>(24, 1e300), ring, "context"));
     CHECK_MESSAGE("the connections are those of 0 nodes", fingerprint::of_network({}, {}, "context"));
     CHECK_MESSAGE("a network of 65 nodes; expected 1 to 64", cut::bipartition(65, {0}, {1}));
     CHECK_MESSAGE("the matrix has 8 entries; a cut of 3 nodes needs 9", cut::matrix(3, std::vector<std::uint8_t>(8)));

@@ -99,9 +99,10 @@
  *
  * Memory
  *
- * The size of a cache includes its overhead: 24 bytes and some padding for each entry, and the table. Functions of
- * caches and keys return PHICACHE_ERROR_OUT_OF_MEMORY if an allocation fails. The process may end for lack of memory
- * while it makes a configuration, waits for another thread's computation, or formats the message of another error.
+ * The size of a cache includes its overhead: 24 bytes and some padding for each entry, and the table. Functions of keys
+ * and of caches in the process return PHICACHE_ERROR_OUT_OF_MEMORY if an allocation fails. The process may end for lack
+ * of memory while it makes a configuration, uses files or a server, waits for another thread's computation, or formats
+ * the message of another error.
  *
  * Sections of this header
  *
@@ -1222,14 +1223,16 @@ phicache_status phicache_config_get_redis_timeout_ms(phicache_config *config, ui
 /**
  * Gives caches in Redis the whole database, as in PyPhi. Applies to caches that are made from now on.
  *
- * Keys are stored as they are given. `clear` is FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses
- * are those of the server, for all its clients. A MICE key is prefixed with `subsys:`, the identity of subsystem and
- * cut, and `:`. A child looks up its own key and then its parent's, every time. No other program may use the database.
+ * Keys are stored as they are given, those of a shared cache after `{fingerprint}@role:`. `clear` of any cache is
+ * FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses are those of the server, for all its clients. A
+ * MICE key is prefixed with `subsys:`, the identity of subsystem and cut, and `:`. A child looks up its own key and then
+ * its parent's, every time. No other program may use the database.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
  * @param enabled  0 is off, the default: caches use only the keys of the namespace. Any other number is on.
  */
-phicache_status phicache_config_set_redis_whole_database(phicache_config *config, int32_t enabled);
+phicache_status phicache_config_set_redis_whole_database(phicache_config *config,
+                                                         int32_t enabled);
 
 /**
  * Tells whether new caches in Redis have the whole database.
@@ -2227,7 +2230,8 @@ phicache_status phicache_result_truncate(phicache_result *result, size_t len);
  *
  * @param result       The callback's result.
  * @param mice         The MICE.
- * @param out_payload  [nullable] The first byte of the payload, which may be written until the callback returns.
+ * @param out_payload  [nullable] The first byte of the payload, which may be written until the callback returns. NULL
+ *                     only if `mice` has the payload, or its length is 0.
  */
 phicache_status phicache_result_mice(phicache_result *result, const phicache_mice *mice, uint8_t **out_payload);
 
@@ -2850,8 +2854,9 @@ phicache_status phicache_disk_list(phicache_config *config,
                                    size_t *out_count);
 
 /**
- * Removes all values of an identity, of all roles, from the directory of a configuration. Processes that use it go on,
- * and find nothing.
+ * Removes all values of an identity, of all roles, from the directory of a configuration. Processes that use it, this
+ * one too, go on. They find the values no more once a lookup that finds nothing has looked for changes, at most every
+ * `options.refresh_ms`; but those of which they have a copy in memory until they evict it, or clear their cache.
  *
  * May wait for the file system.
  *
@@ -3612,7 +3617,8 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * parent's record, and remembers if the cut damages it. A record that is damaged, or that belongs to another key, is a
  * miss.
  *
- * A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis.
+ * A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis. In both,
+ * what the parent clears is gone for its children, too.
  *
  * A key may be any bytes. `phicache_key_mice` writes the standard key; a MICE of another direction or mechanism is
  * never stored under it. Values are records (`docs/mice-format.md`). All threads may call the functions at once.
@@ -3748,20 +3754,22 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
  * @param cache  The cache.
  * @param key    The key.
  * @param mice   The MICE. Set `struct_size` first.
- * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or
- *         REFUSED_SERVER; on disk OK, REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
+ * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, also if the server failed and
+ *         only this process has the MICE, REFUSED_CUT, or REFUSED_SERVER if it has no room for it either; on disk OK,
+ *         REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
  */
 phicache_status phicache_mice_cache_set(phicache_mice_cache *cache,
                                         phicache_bytes key,
                                         const phicache_mice *mice);
 
 /**
- * Tells what `phicache_mice_cache_set` would return for a MICE with this φ, before you prepare its payload. Counts
- * nothing.
+ * Tells whether `phicache_mice_cache_set` would refuse every MICE with this φ, before you prepare its payload. Counts
+ * nothing. After OK, `set` may still refuse a MICE for which there is no room, or because the file system fails.
  *
  * @param cache  The cache.
  * @param phi    The φ; NaN is an error.
- * @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY.
+ * @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY; on disk OK, REFUSED_CUT, or, if it is read only,
+ *         REFUSED_DISABLED; in Redis OK or REFUSED_CUT.
  */
 phicache_status phicache_mice_cache_would_store(phicache_mice_cache *cache, double phi);
 

@@ -188,7 +188,7 @@ fn target(path: &Path) -> Result<PathBuf> {
         Err(_) => (),
     }
     let Some(name) = path.file_name() else {
-        return Err(Error::invalid(format!("{} is not the path of a file", path.display())));
+        return Err(Error::invalid(format!("{path:?} is not the path of a file")));
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = folder.canonicalize().map_err(Failure::of("find the directory", folder))?;

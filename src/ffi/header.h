@@ -99,9 +99,10 @@
  *
  * Memory
  *
- * The size of a cache includes its overhead: 24 bytes and some padding for each entry, and the table. Functions of
- * caches and keys return PHICACHE_ERROR_OUT_OF_MEMORY if an allocation fails. The process may end for lack of memory
- * while it makes a configuration, waits for another thread's computation, or formats the message of another error.
+ * The size of a cache includes its overhead: 24 bytes and some padding for each entry, and the table. Functions of keys
+ * and of caches in the process return PHICACHE_ERROR_OUT_OF_MEMORY if an allocation fails. The process may end for lack
+ * of memory while it makes a configuration, uses files or a server, waits for another thread's computation, or formats
+ * the message of another error.
  *
  * Sections of this header
  *

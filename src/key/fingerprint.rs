@@ -57,7 +57,7 @@ pub fn network(tpm: &[f64], layout: Layout, connections: &[u64], context: &[u8])
             let probability = tpm[place];
             if !(0.0..=1.0).contains(&probability) {
                 return Err(Error::invalid(format!(
-                    "the TPM has {probability} for node {node} in row {row}; expected a probability, 0 to 1"
+                    "the TPM has {probability:?} for node {node} in row {row}; expected a probability, 0 to 1"
                 )));
             }
             // -0.0 + 0.0 is 0.0: one zero.

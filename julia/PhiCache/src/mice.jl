@@ -224,7 +224,8 @@ end
     would_store(cache::MICECache, phi) -> Status
 
 The status that `set!` would return for a MICE with this phi: `PhiCache.OK`, `PhiCache.REFUSED_CUT`,
-`PhiCache.REFUSED_PHI` or `PhiCache.REFUSED_MEMORY`. Counts nothing.
+`PhiCache.REFUSED_PHI`, `PhiCache.REFUSED_MEMORY` or, of a cache on disk that is read only,
+`PhiCache.REFUSED_DISABLED`. Counts nothing.
 """
 would_store(cache::MICECache, phi::Real) =
     check(@c phicache_mice_cache_would_store(cache::Ptr{Cvoid}, phi::Cdouble)::Int32)

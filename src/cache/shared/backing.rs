@@ -23,6 +23,11 @@ pub trait Backing: Send + Sync + 'static {
     /// Whether it verifies fetched values by a checksum of key and value.
     fn verifies(&self) -> bool;
 
+    /// Whether it refuses every store.
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
     /// Whether a key has a value.
     fn contains(&self, key: &[u8]) -> Result<bool>;
 

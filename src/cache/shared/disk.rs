@@ -205,6 +205,10 @@ impl Backing for Disk {
         true
     }
 
+    fn is_read_only(&self) -> bool {
+        self.space.options().read_only
+    }
+
     fn contains(&self, key: &[u8]) -> Result<bool> {
         Ok(self.forgive(self.space.contains(key))?.unwrap_or(false))
     }

@@ -3,7 +3,7 @@
 use super::backing::Backing;
 use super::cache::SharedCache;
 use crate::cache::lineage::Lineage;
-use crate::cache::value::{Cost, Stored};
+use crate::cache::value::{Cost, Refusal, Stored};
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
 use crate::sync::TryArc;
@@ -35,7 +35,8 @@ impl<B: Backing> SharedCache<B> {
 
     /// The result that `set_mice` would have, so that a caller can skip computing a MICE.
     pub fn would_store(&self) -> Stored {
-        self.refuses_cut().map_or(Ok(()), Err)
+        let disabled = self.backing.is_read_only().then_some(Refusal::Disabled);
+        self.refuses_cut().or(disabled).map_or(Ok(()), Err)
     }
 
     /// Stores a MICE, unless the subsystem is cut; fails if it belongs to another key or system.

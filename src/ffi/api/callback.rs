@@ -85,7 +85,8 @@ pub unsafe extern "C" fn phicache_result_truncate(result: *mut phicache_result, 
 ///
 /// @param result       The callback's result.
 /// @param mice         The MICE.
-/// @param out_payload  [nullable] The first byte of the payload, which may be written until the callback returns.
+/// @param out_payload  [nullable] The first byte of the payload, which may be written until the callback returns. NULL
+///                     only if `mice` has the payload, or its length is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_result_mice(
     result: *mut phicache_result,
@@ -97,7 +98,7 @@ pub unsafe extern "C" fn phicache_result_mice(
         let out_payload = optional(out_payload, "out_payload");
         writer(result)?.start_over(|writer| {
             let out_payload = out_payload?;
-            let (mice, payload_len) = mice_to_write(mice)?;
+            let (mice, payload_len) = mice_to_write(mice, out_payload.is_some())?;
             let payload = writer.write_mice(&mice, payload_len)?;
             if let Some(out) = out_payload {
                 *out = payload;

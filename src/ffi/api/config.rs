@@ -383,9 +383,10 @@ pub unsafe extern "C" fn phicache_config_get_redis_timeout_ms(
 
 /// Gives caches in Redis the whole database, as in PyPhi. Applies to caches that are made from now on.
 ///
-/// Keys are stored as they are given. `clear` is FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses
-/// are those of the server, for all its clients. A MICE key is prefixed with `subsys:`, the identity of subsystem and
-/// cut, and `:`. A child looks up its own key and then its parent's, every time. No other program may use the database.
+/// Keys are stored as they are given, those of a shared cache after `{fingerprint}@role:`. `clear` of any cache is
+/// FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses are those of the server, for all its clients. A
+/// MICE key is prefixed with `subsys:`, the identity of subsystem and cut, and `:`. A child looks up its own key and then
+/// its parent's, every time. No other program may use the database.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
 /// @param enabled  0 is off, the default: caches use only the keys of the namespace. Any other number is on.

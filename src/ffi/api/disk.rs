@@ -210,8 +210,9 @@ pub unsafe extern "C" fn phicache_disk_list(
     })
 }
 
-/// Removes all values of an identity, of all roles, from the directory of a configuration. Processes that use it go on,
-/// and find nothing.
+/// Removes all values of an identity, of all roles, from the directory of a configuration. Processes that use it, this
+/// one too, go on. They find the values no more once a lookup that finds nothing has looked for changes, at most every
+/// `options.refresh_ms`; but those of which they have a copy in memory until they evict it, or clear their cache.
 ///
 /// May wait for the file system.
 ///

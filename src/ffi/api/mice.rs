@@ -17,7 +17,8 @@
 //! parent's record, and remembers if the cut damages it. A record that is damaged, or that belongs to another key, is a
 //! miss.
 //!
-//! A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis.
+//! A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis. In both,
+//! what the parent clears is gone for its children, too.
 //!
 //! A key may be any bytes. `phicache_key_mice` writes the standard key; a MICE of another direction or mechanism is
 //! never stored under it. Values are records (`docs/mice-format.md`). All threads may call the functions at once.
@@ -246,8 +247,9 @@ extern "C" fn get_mice(
 /// @param cache  The cache.
 /// @param key    The key.
 /// @param mice   The MICE. Set `struct_size` first.
-/// @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, REFUSED_CUT or
-///         REFUSED_SERVER; on disk OK, REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
+/// @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, also if the server failed and
+///         only this process has the MICE, REFUSED_CUT, or REFUSED_SERVER if it has no room for it either; on disk OK,
+///         REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_set(
     cache: *mut phicache_mice_cache,
@@ -272,12 +274,13 @@ extern "C" fn set(cache: *mut phicache_mice_cache, key: phicache_bytes, mice: *c
     })
 }
 
-/// Tells what `phicache_mice_cache_set` would return for a MICE with this φ, before you prepare its payload. Counts
-/// nothing.
+/// Tells whether `phicache_mice_cache_set` would refuse every MICE with this φ, before you prepare its payload. Counts
+/// nothing. After OK, `set` may still refuse a MICE for which there is no room, or because the file system fails.
 ///
 /// @param cache  The cache.
 /// @param phi    The φ; NaN is an error.
-/// @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY.
+/// @return OK, REFUSED_CUT, REFUSED_PHI or REFUSED_MEMORY; on disk OK, REFUSED_CUT, or, if it is read only,
+///         REFUSED_DISABLED; in Redis OK or REFUSED_CUT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_would_store(cache: *mut phicache_mice_cache, phi: f64) -> phicache_status {
     catch_panics("phicache_mice_cache_would_store", || {

@@ -303,11 +303,14 @@ pub(in crate::ffi) fn mice<'a>(mice: *const phicache_mice) -> Result<Mice<'a>> {
     Ok(mice)
 }
 
-/// A MICE to write, and the length of its payload. If the payload is NULL, the caller writes it later; the one returned
-/// is empty.
-pub(in crate::ffi) fn mice_to_write<'a>(pointer: *const phicache_mice) -> Result<(Mice<'a>, usize)> {
+/// A MICE to write, and the length of its payload. If the payload is NULL and the caller `writes_later`, the one returned
+/// is empty. A caller that does not would store zeros as its payload.
+pub(in crate::ffi) fn mice_to_write<'a>(
+    pointer: *const phicache_mice,
+    writes_later: bool,
+) -> Result<(Mice<'a>, usize)> {
     let given = growing(pointer, "mice")?;
-    if !given.payload.data.is_null() {
+    if !(writes_later && given.payload.data.is_null()) {
         return mice(pointer).map(|mice| (mice, given.payload.len));
     }
     let mice = head(&given)?;

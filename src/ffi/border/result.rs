@@ -134,6 +134,10 @@ impl ResultWriter {
     #[inline(never)]
     fn complete_otherwise(&mut self, code: i32, maximum: f64) -> Result<Value> {
         let error = match &mut self.written {
+            // Its text speaks of arguments of the reservation, and the message begins with the caller's function.
+            Written::Failed(Error::InvalidArgument(text)) => {
+                Error::invalid(format!("the callback's last reservation failed: {text}"))
+            }
             Written::Failed(error) => error.clone(),
             Written::Record(reservation) if code == 0 => {
                 crate::iit::mice::seal(reservation.value_mut());
