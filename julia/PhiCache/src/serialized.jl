@@ -56,11 +56,10 @@ end
 # The structs and enums in a value.
 function definitions_in(@nospecialize(value))
     value isa Plain && return NO_DEFINITIONS
+    value isa Type && return search!(Search(Definition[], nothing), value).found
     content = content_of(typeof(value))
     content.is_all && return content.definitions
-    search = Search(Definition[], nothing)
-    search!(search, value)
-    return search.found
+    return search!(Search(Definition[], nothing), value).found
 end
 
 const NO_DEFINITIONS = Definition[]
@@ -78,10 +77,11 @@ mutable struct Search
 end
 
 function search!(search, @nospecialize(value))
+    value isa Type && return search_parameters!(search, value)
     content = content_of(typeof(value))
     isempty(content.definitions) || union!(search.found, content.definitions)
-    content.is_all && return
-    ismutable(value) && was_seen!(search, value) && return
+    content.is_all && return search
+    ismutable(value) && was_seen!(search, value) && return search
     if value isa Elements
         search_elements!(search, value)
     else
@@ -91,6 +91,18 @@ function search!(search, @nospecialize(value))
             field isa Plain || search!(search, field)
         end
     end
+    return search
+end
+
+# A type is written by its name, and the values that are its parameters by their fields.
+function search_parameters!(search, @nospecialize(T))
+    T isa Union && foreach(part -> search_parameters!(search, part), Base.uniontypes(T))
+    body = Base.unwrap_unionall(T)
+    body isa DataType || return search
+    for parameter in body.parameters
+        parameter isa Union{Plain,TypeVar} || search!(search, parameter)
+    end
+    return search
 end
 
 function search_elements!(search, value)

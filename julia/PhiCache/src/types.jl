@@ -238,14 +238,20 @@ function own_types!(found, @nospecialize(T))
     T isa UnionAll && return own_types!(found, T.body)
     T isa Union && return (foreach(part -> own_types!(found, part), Base.uniontypes(T)); found)
     (T isa DataType && !(T in found)) || return found
-    foreach(parameter -> own_types!(found, parameter), T.parameters)
-    is_own = !(nameof(Base.moduleroot(parentmodule(T))) in (:Core, :Base, :Dates)) && !(T <: Function)
+    # A parameter may be a value: the type has it as its fields, like a value.
+    foreach(parameter -> own_types!(found, parameter isa Union{Type,TypeVar} ? parameter : typeof(parameter)),
+            T.parameters)
+    is_own = !(nameof(Base.moduleroot(parentmodule(T))) in (:Core, :Base, :Dates)) && !is_definition(T)
     if is_own && (T <: Enum ? isconcretetype(T) : isstructtype(T))
         push!(found, T)
         T <: Enum || foreach(field -> own_types!(found, field), fieldtypes(T))
     end
     return found
 end
+
+# Whether it is the type of a function definition, of a closure or of a memo, and not a struct that can be called.
+is_definition(@nospecialize(T)) = T <: Function && isstructtype(T) &&
+    (fieldcount(T) == 0 || startswith(String(nameof(T)), '#') || parentmodule(T) === @__MODULE__)
 
 with_fields(@nospecialize(T)) = string(nameof(T), "(", join(T <: Enum ?
     ["$member=$(Integer(member))" for member in instances(T)] :

@@ -95,21 +95,23 @@ function test_disk(directory)
             memo = Memo(first_of; cache=cache, prefix="first@1")
             method = CachedMethod((object, x) -> first_of(x); prefix="method")
             one = One(1, 2)
-            print(map(memo, (one, Two(one), [one], (1, one), Tree([]), Color(1), [Color(1)])))
+            print(map(memo, (one, Two(one), [one], (1, one), Tree([]), Color(1), [Color(1)], Act(1, 2), Val(one))))
             of_cache(request) = (hits = info(cache).hits; foreach(request, (one, ("x", Two(one)))); info(cache).hits - hits)
             print(of_cache(key -> get!(() -> "", cache, key)), of_cache(x -> method(cache, nothing, x)))
             print(info(memo).hits)"""
-        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2"
-        after = "struct One; b::Int; a::Int; end; @enum Color red=2 green=1"
+        act = "struct Act <: Function"
+        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2; $act; a::Int; b::Int; end"
+        after = "struct One; b::Int; a::Int; end; @enum Color red=2 green=1; $act; b::Int; a::Int; end"
         run_with(definitions) = read(julia("-e", script(definitions)), String)
-        @test endswith(run_with(before), "000") && endswith(run_with(before), "227")
+        @test endswith(run_with(before), "000") && endswith(run_with(before), "229")
         output = run_with(after)
         @test endswith(output, "001") && occursin("\"green\"", output)  # only the tree is the same
     end
 
     @testset "a value with a struct or an enum that has changed is an error" begin
         values = ("One(1, 2)", "Any[3, One(1, 2)]", "[One(1, 2)]", "Dict(:one => One(1, 2))", "Holds(One(1, 2))",
-                  "(Color(1), 2)", "Color(1)")
+                  "(Color(1), 2)", "Color(1)", "Act(1, 2)", "Val(One(1, 2))", "Holds(Val(Color(1)))", "Val{Color(1)}",
+                  "Any[Vector{Val{(3, One(1, 2))}}]")
         script(definitions) = """
             using PhiCache; $definitions
             struct Holds; held::Any; end
@@ -123,10 +125,12 @@ function test_disk(directory)
                 end
             end"""
         run_with(definitions) = read(julia("-e", script(definitions)), String)
-        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2"
+        act = "struct Act <: Function"
+        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2; $act; a::Int; b::Int; end"
         @test run_with(before) == run_with(before) == "same" * "true"^length(values)
-        for after in ("struct One; b::Int; a::Int; end; @enum Color red=2 green=1",
-                      "struct One; a::Int; b::Float64; end; One(a::Int, b::Int) = One(a, Float64(b)); @enum Color green=1")
+        for after in ("struct One; b::Int; a::Int; end; @enum Color red=2 green=1; $act; b::Int; a::Int; end",
+                      "struct One; a::Int; b::Float64; end; One(a::Int, b::Int) = One(a, Float64(b)); @enum Color green=1; " *
+                      "$act; a::Int; b::Float64; end; Act(a::Int, b::Int) = Act(a, Float64(b))")
             @test run_with(after) == "same" * 'x'^length(values)
         end
     end
