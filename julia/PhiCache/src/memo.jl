@@ -21,9 +21,10 @@ with an `Int[]` and a `Float64[]`, or with two enums. (`f(-0.0)` is the same cal
 * `cache`, `prefix`: a `DictCache`, `RedisCache` or `DiskCache` for the values, and a prefix of the keys. Limits are
   options of that cache: `cache=DictCache(max_bytes=2^30)`. Each function on a cache needs a prefix of its own; on a
   `DiskCache` it has a version, such as `"entropy@1"`. The key of a closure on such a cache also has the numbers, text
-  and other constants, functions and types that it has captured. Other objects that it has captured (an array, a mutable
-  object, a variable that is assigned again) are told apart on a `DictCache`; on disk and in Redis what differs between
-  two closures must be an argument, or in the prefix. Without `cache` the memo has a private one.
+  and other constants, functions and types that it has captured, also within tuples and immutable structs. Other objects
+  that it has captured (an array, a mutable object, a variable that is assigned again) are told apart on a `DictCache`;
+  on disk and in Redis what differs between two closures must be an argument, or in the prefix. All this holds for the
+  fields of a struct that can be called, too. Two closures that exist at the same time need two prefixes. Without `cache` the memo has a private one.
 
 `info(memo)` returns its own hits and misses and the size of its cache; `empty!(memo)` clears its cache and its counts;
 `original(memo)` is `f`. Any task may call it at any time; if several tasks miss the same arguments, one computes.
@@ -268,21 +269,38 @@ end
 end
 
 # Two closures of one function that have captured other values are two functions, which must differ on a cache of the
-# caller: another run, or a memo that is garbage now, may have filled it. Constants are in the key. So is, in a
-# DictCache, a name of the other captured objects (arrays, counters, variables that are assigned again); on disk and in
-# Redis, where no name of an object lasts, these stay the caller's business.
-# A captured function or type is a parameter of the closure's type.
-@generated function add_captured!(key, f::F) where {F}
-    constants = filter(index -> is_constant(fieldtype(F, index)), 1:fieldcount(F))
-    types = filter(parameter -> parameter isa Type, collect(F.parameters))
-    isempty(constants) && isempty(types) && return :(nothing)
-    return Expr(:block, :(begin_tuple!(key)), (:(add_parameter!(key, $type)) for type in types)...,
-                (:(add_argument!(key, getfield(f, $index))) for index in constants)..., :(end_tuple!(key)), :(nothing))
-end
+# caller: another run, or a memo that is garbage now, may have filled it. Constants are in the key, also those within
+# captured functions, tuples and other immutable structs. So is, in a DictCache, a name of the other captured objects
+# (arrays, counters, variables that are assigned again); on disk and in Redis, where no name of an object lasts, these
+# stay the caller's business.
 
 # Whether values of this type never change, and have no address and no function in them.
-is_constant(T) = T <: Union{String,Symbol} || isprimitivetype(T) && !(T <: Ptr) ||
+is_constant(T) = T <: Union{String,Symbol,BigInt,BigFloat,Regex} || isprimitivetype(T) && !(T <: Ptr) ||
     isstructtype(T) && isconcretetype(T) && !T.mutable && !(T <: Function) && all(is_constant, fieldtypes(T))
+
+# Whether a value of this type says more than its type: it may be a constant, or have one in it. The type of what a
+# closure has captured is a parameter of the closure's type, if it is known.
+may_hold_constants(T) = !isconcretetype(T) || is_constant(T) || T <: Union{Type,Module,Memo} ||
+    !T.mutable && !(T <: Function && fieldcount(T) == 0)
+
+@generated function add_captured!(key, f::F) where {F}
+    F <: Type && return :(nothing)
+    fields = filter(index -> may_hold_constants(fieldtype(F, index)), 1:fieldcount(F))
+    isempty(fields) && isempty(F.parameters) && return :(nothing)
+    types = [parameter isa Type ? parameter : Val{parameter} for parameter in F.parameters]
+    return Expr(:block, :(begin_tuple!(key)), (:(add_parameter!(key, $type)) for type in types)...,
+                (:(isdefined(f, $index) && add_constants!(key, getfield(f, $index))) for index in fields)...,
+                :(end_tuple!(key)), :(nothing))
+end
+
+# Appends a captured value, or the constants that are in it.
+@generated function add_constants!(key, value::T) where {T}
+    T <: Type && return :(add_parameter!(key, value))
+    T <: Memo && return :(add_constants!(key, value.original))
+    (is_constant(T) || T === Module) && return :(add_argument!(key, value))
+    T.mutable && return :(nothing)
+    return :(begin_tuple!(key); add_parameter!(key, T); add_captured!(key, value); end_tuple!(key))
+end
 
 # Captured values, and their name. An object that may change is known by its identity, as a WeakRef: the next object at
 # its address is another one.

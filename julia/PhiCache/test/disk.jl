@@ -6,6 +6,14 @@ struct DiskPoint
     x::Int
 end
 
+# Functions with a constant: one in the type, one in a field.
+struct Shift{S} end
+(::Shift{S})(x) where {S} = x + S
+struct ShiftBy <: Function
+    by::Float64
+end
+(shift::ShiftBy)(x) = x + shift.by
+
 small_identity() = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "disk test")
 
 function test_disk(directory)
@@ -172,6 +180,26 @@ function test_disk(directory)
             @test plus(shift) == local_plus(shift) == 1.0 + shift
         end
         @test applied(sin, 1.0) == sin(1.0) && applied(cos, 1.0) == cos(1.0)
+        # The next run may have captured other constants, alone or inside functions, tuples and structs.
+        @noinline held_by(f) = applied(f, 2.0)
+        @noinline text_of(value) = Memo(x -> string(value); cache=other, prefix="text@1")(1)
+        @noinline second_of(pair) = Memo(x -> pair[2]; cache=other, prefix="second@1")(1)
+        other = open_cache(String, "constants of closures")
+        for shift in (1.0, 2.0)
+            for f in (Base.Fix2(+, shift), (let g = Base.Fix2(+, shift); x -> g(x); end), Shift{shift}(), ShiftBy(shift),
+                      Memo(Base.Fix2(+, shift)))
+                @test held_by(f) == 2.0 + shift
+            end
+            @test Memo(Shift{shift}(); cache=cache, prefix="shift@1")(2.0) == 2.0 + shift
+            @test Memo(ShiftBy(shift); cache=cache, prefix="shiftby@1")(2.0) == 2.0 + shift
+        end
+        for value in Any[big(1), big(2), big"1.5", big"2.5", r"a", r"b", v"1.0", v"2.0", Int8, Int16, Base, Core, 1 // big(2),
+                         1 // big(3), Some(big(1)), Some{Any}(1), Some{Any}(2), Some{Any}(1.0), (1, [2]), (2, [2])]
+            @test text_of(value) == string(value)
+        end
+        for text in ("one", "two")
+            @test second_of(([1], text)) == text
+        end
     end
 
     @testset "handles of one context are one cache, with the same options" begin
