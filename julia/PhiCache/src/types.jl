@@ -105,7 +105,7 @@ add!(key::KeyBuilder, value::Char) =
     add_typed!((key, value) -> add!(key, Int64(reinterpret(UInt32, value))), key, value)
 add!(key::KeyBuilder, value::Regex) =
     add_typed!((key, value) -> add!(key, (value.pattern, value.compile_options, value.match_options)), key, value)
-add!(key::KeyBuilder, value::Module) = add_typed!((key, value) -> add!(key, join(fullname(value), '.')), key, value)
+add!(key::KeyBuilder, value::Module) = add_typed!((key, value) -> add!(key, type_name(value)), key, value)
 add!(key::KeyBuilder, value::Type) = add_typed!((key, value) -> add!(key, name_in(key, value)), key, value)
 
 add!(key::KeyBuilder, value::Rational) = is_exact(key) ? add_typed!(add_fields!, key, value) : add_value!(key, value)
@@ -174,8 +174,8 @@ function add_content!(key, value::Base.RefValue{T}) where {T}
     return add_element!(key, value[], T)
 end
 
-# The names of types, computed once. Within a process no two types have the same name: a second type with the same text
-# (for example because its module was replaced) gets a number. The table is replaced, never changed, so reading it takes
+# The names of types and modules, computed once. Within a process no two of them have the same name: a second one with
+# the same text (for example because a module was replaced) gets a number. The table is replaced, never changed, so reading it takes
 # no lock.
 struct TypeName
     text::String
@@ -203,9 +203,9 @@ is_numbered(name) = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", name)
 
 # After the name of a type comes a hash of the fields of the structs in it. It is short, because a hit copies it.
 @noinline new_name(@nospecialize(T)) = lock(TYPE_NAMES_LOCK) do
-    spelled = replace(spell(T), '\0' => "\\0")
+    spelled = replace(T isa Module ? join(fullname(T), '.') : spell(T), '\0' => "\\0")
     fields = join(map(with_fields, own_types!(Any[], T)), ' ')
-    is_nameless = is_numbered(string(spelled, ' ', fields))
+    is_nameless = !(T isa Module) && is_numbered(string(spelled, ' ', fields))
     isempty(fields) || (spelled = string(spelled, '~', string(fnv1a(fields), base=62)))
     name = is_nameless ? of_this_process(spelled) : spelled
     number = 1
