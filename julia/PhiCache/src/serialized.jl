@@ -2,6 +2,10 @@
 # The serialization has only their names and reads fields in their order: after a change of a struct, the value would be
 # wrong. So each type that is read must be among the definitions that were stored.
 
+# Objects of the operating system. To use the copy of one crashes the process.
+const SystemObject = Union{IOStream,Base.LibuvStream,Base.LibuvServer,Base.Filesystem.File,Base.Process,Timer,
+                           Base.AsyncCondition}
+
 function encode(::Type{Any}, value)
     # What is read back is a function of another type each time, which running code cannot call yet.
     value isa Function && startswith(String(nameof(value)), "#") && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
@@ -9,6 +13,9 @@ function encode(::Type{Any}, value)
         "struct that can be called"))
     value isa Task && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
         "the value is a task, which cannot be read back: nobody runs its copy; return fetch(task)"))
+    value isa SystemObject && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
+        "the value is an open $(nameof(typeof(value))), which cannot be read back: its copy refers to nothing; return " *
+        "what was read from it, or its name"))
     bytes = IOBuffer()
     Serialization.serialize(bytes, value)
     foreach(definition -> write(bytes, htol(definition.hash)), definitions_in(value))

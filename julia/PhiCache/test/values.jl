@@ -118,6 +118,12 @@ end
     error_of(f) = try f(); "" catch error; sprint(showerror, error) end
     @test occursin("a struct that can be called", error_of(() -> cache["key"] = x -> x))
     @test occursin("return fetch(task)", error_of(() -> cache["key"] = @async 1))
+    for value in (open(@__FILE__), Base.PipeEndpoint(), Timer(10))
+        @test occursin("copy refers to nothing", error_of(() -> cache["key"] = value))
+        close(value)
+    end
+    cache["buffer"] = IOBuffer("text")
+    @test read(cache["buffer"], String) == "text"
     cache["key"] = sin
     @test cache["key"] === sin && !haskey(cache, "other")
     store_bytes(cache, "key", [1.0, 2.0])
