@@ -14,8 +14,8 @@ function encode(::Type{Any}, value)
     value isa Task && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
         "the value is a task, which cannot be read back: nobody runs its copy; return fetch(task)"))
     value isa SystemObject && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
-        "the value is an open $(nameof(typeof(value))), which cannot be read back: its copy refers to nothing; return " *
-        "what was read from it, or its name"))
+        "the value is an open $(nameof(typeof(value))), which cannot be read back: its copy refers to nothing; " *
+        "return what was read from it, or its name"))
     bytes = IOBuffer()
     Serialization.serialize(bytes, value)
     foreach(definition -> write(bytes, htol(definition.hash)), definitions_in(value))

@@ -137,8 +137,8 @@ function test_disk(directory)
         before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2; $act; a::Int; b::Int; end"
         @test run_with(before) == run_with(before) == "same" * "true"^length(values)
         for after in ("struct One; b::Int; a::Int; end; @enum Color red=2 green=1; $act; b::Int; a::Int; end",
-                      "struct One; a::Int; b::Float64; end; One(a::Int, b::Int) = One(a, Float64(b)); @enum Color green=1; " *
-                      "$act; a::Int; b::Float64; end; Act(a::Int, b::Int) = Act(a, Float64(b))")
+                      "struct One; a::Int; b::Float64; end; One(a::Int, b::Int) = One(a, Float64(b)); " *
+                      "@enum Color green=1; $act; a::Int; b::Float64; end; Act(a::Int, b::Int) = Act(a, Float64(b))")
             @test run_with(after) == "same" * 'x'^length(values)
         end
     end
@@ -186,15 +186,15 @@ function test_disk(directory)
         @noinline second_of(pair) = Memo(x -> pair[2]; cache=other, prefix="second@1")(1)
         other = open_cache(String, "constants of closures")
         for shift in (1.0, 2.0)
-            for f in (Base.Fix2(+, shift), (let g = Base.Fix2(+, shift); x -> g(x); end), Shift{shift}(), ShiftBy(shift),
-                      Memo(Base.Fix2(+, shift)))
+            adding = Base.Fix2(+, shift)
+            for f in (adding, (let g = adding; x -> g(x); end), Shift{shift}(), ShiftBy(shift), Memo(adding))
                 @test held_by(f) == 2.0 + shift
             end
             @test Memo(Shift{shift}(); cache=cache, prefix="shift@1")(2.0) == 2.0 + shift
             @test Memo(ShiftBy(shift); cache=cache, prefix="shiftby@1")(2.0) == 2.0 + shift
         end
-        for value in Any[big(1), big(2), big"1.5", big"2.5", r"a", r"b", v"1.0", v"2.0", Int8, Int16, Base, Core, 1 // big(2),
-                         1 // big(3), Some(big(1)), Some{Any}(1), Some{Any}(2), Some{Any}(1.0), (1, [2]), (2, [2])]
+        for value in Any[big(1), big(2), big"1.5", big"2.5", r"a", r"b", v"1.0", v"2.0", Int8, Int16, Base, Core,
+                         1 // big(2), 1 // big(3), Some(big(1)), Some{Any}(1), Some{Any}(2), Some{Any}(1.0), (1, [2]), (2, [2])]
             @test text_of(value) == string(value)
         end
         for text in ("one", "two")

@@ -12,7 +12,8 @@
     @test memoize!(identity, cache, "empty", 0) == Float64[]
     @test_throws ArgumentError memoize!(identity, cache, "negative", -1)
     for sizes in ((2^40, 2^40), (2^62, 2))  # their products overflow to 0, and to a negative number
-        @test occursin("has more bytes", message_of(() -> memoize!(entry -> fill!(entry, 3), matrices, "large", sizes...)))
+        @test occursin("has more bytes",
+                       message_of(() -> memoize!(entry -> fill!(entry, 3), matrices, "large", sizes...)))
     end
     @test !haskey(matrices, "large")
     @test occursin("expected integers", message_of(() -> memoize!(identity, cache, "fraction", 1.5)))
