@@ -40,7 +40,7 @@ type.)
 
 With `file`, the values are those of a file to which [`save_cache`](@ref) has saved a `DictCache{V}` with this
 context. They stay there and are read when they are asked for. Nothing is written: a store is
-`PhiCache.REFUSED_DISABLED`, and a computed value is returned and not stored. The file may belong to another user.
+`PhiCache.REFUSED_DISABLED`, and a computed value is kept in memory only. The file may belong to another user.
 `directory` and `max_bytes` are not options then. `V` is that of the saved cache.
 
 Each record has a checksum; what is damaged is a miss, counted in `stats(cache).damaged`. `empty!` removes the values of

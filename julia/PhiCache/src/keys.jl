@@ -20,7 +20,9 @@ All other values are encoded as the name of their type (which has a hash of the 
 contents: a `Char`, `Symbol`, `missing`, `Complex`, `Regex`, `Dict`, `Ref`, type, named function, and any immutable
 struct of such values (a `Pair`, a `Date`, a closure with its captured variables). A mutable struct is refused, because
 its contents may change. For your own type define a method `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple
-of the data that identify a value.
+of the data that identify a value. In the keys of a cache that is all, as in C++: if values of two types with the same
+data meet in one cache, add a name too, as in `add!(key, ("circle", value.radius))`. Memos and cached methods add the
+type themselves.
 
 A set or dictionary of another package is encoded by its type and fields if it is an immutable struct. A mutable one has
 its items in the key, and those fields that are constants, functions or types (such as a default value).

@@ -2,6 +2,10 @@
 # The serialization has only their names and reads fields in their order: after a change of a struct, the value would be
 # wrong. So each type that is read must be among the definitions that were stored.
 
+# Objects of the operating system. To use the copy of one crashes the process.
+const SystemObject = Union{IOStream,Base.LibuvStream,Base.LibuvServer,Base.Filesystem.File,Base.Process,Timer,
+                           Base.AsyncCondition}
+
 function encode(::Type{Any}, value)
     # Before it is serialized: it may have what cannot be.
     definitions = definitions_in(value)
@@ -54,11 +58,10 @@ end
 # The structs and enums in a value.
 function definitions_in(@nospecialize(value))
     value isa Plain && return NO_DEFINITIONS
+    value isa Type && return search!(Search(Definition[], nothing), value).found
     content = readable_content(value)
     content.is_all && return content.definitions
-    search = Search(Definition[], nothing)
-    search!(search, value)
-    return search.found
+    return search!(Search(Definition[], nothing), value).found
 end
 
 const NO_DEFINITIONS = Definition[]
@@ -76,10 +79,11 @@ mutable struct Search
 end
 
 function search!(search, @nospecialize(value))
+    value isa Type && return search_parameters!(search, value)
     content = readable_content(value)
     isempty(content.definitions) || union!(search.found, content.definitions)
-    content.is_all && return
-    ismutable(value) && was_seen!(search, value) && return
+    content.is_all && return search
+    ismutable(value) && was_seen!(search, value) && return search
     if value isa Elements
         search_elements!(search, value)
     else
@@ -89,6 +93,18 @@ function search!(search, @nospecialize(value))
             field isa Plain || search!(search, field)
         end
     end
+    return search
+end
+
+# A type is written by its name, and the values that are its parameters by their fields.
+function search_parameters!(search, @nospecialize(T))
+    T isa Union && foreach(part -> search_parameters!(search, part), Base.uniontypes(T))
+    body = Base.unwrap_unionall(T)
+    body isa DataType || return search
+    for parameter in body.parameters
+        parameter isa Union{Plain,TypeVar} || search!(search, parameter)
+    end
+    return search
 end
 
 function search_elements!(search, value)
@@ -152,6 +168,8 @@ end
 function refusal(@nospecialize(T), closures)
     T <: Task && return "the value is or contains a task, which cannot be read back: nobody runs its copy; return " *
                         "fetch(task)"
+    T <: SystemObject && return "the value is or contains an open $(nameof(T)), which cannot be read back: its copy " *
+                                "refers to nothing; return what was read from it, or its name"
     any(closure -> parentmodule(closure) in (Main, Serialization.__deserialized_types__), closures) &&
         return "the value is or contains a closure or an anonymous function, which cannot be read back; use a named " *
                "function, or a struct that can be called" *

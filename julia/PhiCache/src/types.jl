@@ -119,7 +119,7 @@ add!(key::KeyBuilder, value::Char) =
     add_typed!((key, value) -> add!(key, Int64(reinterpret(UInt32, value))), key, value)
 add!(key::KeyBuilder, value::Regex) =
     add_typed!((key, value) -> add!(key, (value.pattern, value.compile_options, value.match_options)), key, value)
-add!(key::KeyBuilder, value::Module) = add_typed!((key, value) -> add!(key, join(fullname(value), '.')), key, value)
+add!(key::KeyBuilder, value::Module) = add_typed!((key, value) -> add!(key, type_name(value)), key, value)
 add!(key::KeyBuilder, value::Type) = add_typed!((key, value) -> add!(key, name_in(key, value)), key, value)
 
 add!(key::KeyBuilder, value::Rational) = is_exact(key) ? add_typed!(add_fields!, key, value) : add_value!(key, value)
@@ -197,8 +197,8 @@ function add_content!(key, value::Base.RefValue{T}) where {T}
     return add_element!(key, value[], T)
 end
 
-# The names of types, computed once. Within a process no two types have the same name: a second type with the same text
-# (for example because its module was replaced) gets a number. The table is replaced, never changed, so reading it takes
+# The names of types and modules, computed once. Within a process no two of them have the same name: a second one with
+# the same text (for example because a module was replaced) gets a number. The table is replaced, never changed, so reading it takes
 # no lock.
 struct TypeName
     text::String
@@ -226,9 +226,9 @@ is_numbered(name) = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", name)
 
 # After the name of a type comes a hash of the fields of the structs in it. It is short, because a hit copies it.
 @noinline new_name(@nospecialize(T)) = lock(TYPE_NAMES_LOCK) do
-    spelled = replace(spell(T), '\0' => "\\0")
+    spelled = replace(T isa Module ? join(fullname(T), '.') : spell(T), '\0' => "\\0")
     fields = join(map(with_fields, own_types!(Any[], T)), ' ')
-    is_nameless = is_numbered(string(spelled, ' ', fields))
+    is_nameless = !(T isa Module) && is_numbered(string(spelled, ' ', fields))
     isempty(fields) || (spelled = string(spelled, '~', string(fnv1a(fields), base=62)))
     name = is_nameless ? of_this_process(spelled) : spelled
     number = 1
@@ -261,14 +261,20 @@ function own_types!(found, @nospecialize(T))
     T isa UnionAll && return own_types!(found, T.body)
     T isa Union && return (foreach(part -> own_types!(found, part), Base.uniontypes(T)); found)
     (T isa DataType && !(T in found)) || return found
-    foreach(parameter -> own_types!(found, parameter), T.parameters)
-    is_own = !(nameof(Base.moduleroot(parentmodule(T))) in (:Core, :Base, :Dates)) && !(T <: Function)
+    # A parameter may be a value: the type has it as its fields, like a value.
+    foreach(parameter -> own_types!(found, parameter isa Union{Type,TypeVar} ? parameter : typeof(parameter)),
+            T.parameters)
+    is_own = !(nameof(Base.moduleroot(parentmodule(T))) in (:Core, :Base, :Dates)) && !is_definition(T)
     if is_own && (T <: Enum ? isconcretetype(T) : isstructtype(T))
         push!(found, T)
         T <: Enum || foreach(field -> own_types!(found, field), fieldtypes(T))
     end
     return found
 end
+
+# Whether it is the type of a function definition, of a closure or of a memo, and not a struct that can be called.
+is_definition(@nospecialize(T)) = T <: Function && isstructtype(T) &&
+    (fieldcount(T) == 0 || startswith(String(nameof(T)), '#') || parentmodule(T) === @__MODULE__)
 
 with_fields(@nospecialize(T)) = string(nameof(T), "(", join(T <: Enum ?
     ["$member=$(Integer(member))" for member in instances(T)] :

@@ -12,6 +12,14 @@ struct DiskPoint
     x::Int
 end
 
+# Functions with a constant: one in the type, one in a field.
+struct Shift{S} end
+(::Shift{S})(x) where {S} = x + S
+struct ShiftBy <: Function
+    by::Float64
+end
+(shift::ShiftBy)(x) = x + shift.by
+
 small_identity() = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "disk test")
 
 function test_disk(directory)
@@ -101,21 +109,23 @@ function test_disk(directory)
             memo = Memo(first_of; cache=cache, prefix="first@1")
             method = CachedMethod((object, x) -> first_of(x); prefix="method")
             one = One(1, 2)
-            print(map(memo, (one, Two(one), [one], (1, one), Tree([]), Color(1), [Color(1)])))
+            print(map(memo, (one, Two(one), [one], (1, one), Tree([]), Color(1), [Color(1)], Act(1, 2), Val(one))))
             of_cache(request) = (hits = info(cache).hits; foreach(request, (one, ("x", Two(one)))); info(cache).hits - hits)
             print(of_cache(key -> get!(() -> "", cache, key)), of_cache(x -> method(cache, nothing, x)))
             print(info(memo).hits)"""
-        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2"
-        after = "struct One; b::Int; a::Int; end; @enum Color red=2 green=1"
+        act = "struct Act <: Function"
+        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2; $act; a::Int; b::Int; end"
+        after = "struct One; b::Int; a::Int; end; @enum Color red=2 green=1; $act; b::Int; a::Int; end"
         run_with(definitions) = read(julia("-e", script(definitions)), String)
-        @test endswith(run_with(before), "000") && endswith(run_with(before), "227")
+        @test endswith(run_with(before), "000") && endswith(run_with(before), "229")
         output = run_with(after)
         @test endswith(output, "001") && occursin("\"green\"", output)  # only the tree is the same
     end
 
     @testset "a value with a struct or an enum that has changed is an error" begin
         values = ("One(1, 2)", "Any[3, One(1, 2)]", "[One(1, 2)]", "Dict(:one => One(1, 2))", "Holds(One(1, 2))",
-                  "(Color(1), 2)", "Color(1)")
+                  "(Color(1), 2)", "Color(1)", "Act(1, 2)", "Val(One(1, 2))", "Holds(Val(Color(1)))", "Val{Color(1)}",
+                  "Any[Vector{Val{(3, One(1, 2))}}]")
         script(definitions) = """
             using PhiCache; $definitions
             struct Holds; held::Any; end
@@ -129,10 +139,12 @@ function test_disk(directory)
                 end
             end"""
         run_with(definitions) = read(julia("-e", script(definitions)), String)
-        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2"
+        act = "struct Act <: Function"
+        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2; $act; a::Int; b::Int; end"
         @test run_with(before) == run_with(before) == "same" * "true"^length(values)
-        for after in ("struct One; b::Int; a::Int; end; @enum Color red=2 green=1",
-                      "struct One; a::Int; b::Float64; end; One(a::Int, b::Int) = One(a, Float64(b)); @enum Color green=1")
+        for after in ("struct One; b::Int; a::Int; end; @enum Color red=2 green=1; $act; b::Int; a::Int; end",
+                      "struct One; a::Int; b::Float64; end; One(a::Int, b::Int) = One(a, Float64(b)); " *
+                      "@enum Color green=1; $act; a::Int; b::Float64; end; Act(a::Int, b::Int) = Act(a, Float64(b))")
             @test run_with(after) == "same" * 'x'^length(values)
         end
     end
@@ -228,6 +240,26 @@ function test_disk(directory)
         # Other processes could not tell one anonymous function from another.
         for captured in (x -> x + 1, x -> x + 2), run in (() -> applied(captured, 1.0), () -> of_pair((captured, 1)))
             @test occursin("has captured an anonymous function", message_of(run))
+        end
+        # The next run may have captured other constants, alone or inside functions, tuples and structs.
+        @noinline held_by(f) = applied(f, 2.0)
+        @noinline text_of(value) = Memo(x -> string(value); cache=other, prefix="text@1")(1)
+        @noinline second_of(pair) = Memo(x -> pair[2]; cache=other, prefix="second@1")(1)
+        other = open_cache(String, "constants of closures")
+        for shift in (1.0, 2.0)
+            adding = Base.Fix2(+, shift)
+            for f in (adding, (let g = adding; inner(x) = g(x); inner; end), Shift{shift}(), ShiftBy(shift), Memo(adding))
+                @test held_by(f) == 2.0 + shift
+            end
+            @test Memo(Shift{shift}(); cache=cache, prefix="shift@1")(2.0) == 2.0 + shift
+            @test Memo(ShiftBy(shift); cache=cache, prefix="shiftby@1")(2.0) == 2.0 + shift
+        end
+        for value in Any[big(1), big(2), big"1.5", big"2.5", r"a", r"b", v"1.0", v"2.0", Int8, Int16, Base, Core,
+                         1 // big(2), 1 // big(3), Some(big(1)), Some{Any}(1), Some{Any}(2), Some{Any}(1.0), (1, [2]), (2, [2])]
+            @test text_of(value) == string(value)
+        end
+        for text in ("one", "two")
+            @test second_of(([1], text)) == text
         end
     end
 

@@ -467,6 +467,13 @@ meaning(@nospecialize x) =
     x isa Set ? Any["set", Set(map(meaning, Any[x...]))] :
     Any[string(typeof(x)), x]
 
+@testset "a module that replaces another one is another argument" begin
+    settings = [Core.eval(Module(:Settings), :(const STEP = $step; @__MODULE__)) for step in (1, 2)]
+    step_of = Memo(within -> within.STEP)
+    @test map(step_of, settings) == map(step_of, settings) == [1, 2] && info(step_of).hits == 2
+    @test allunique([encode_key(within) for within in settings]) && encode_key(Base) == encode_key(Base)
+end
+
 @testset "random arguments have equal keys only if they are equal" begin
     random(depth) = rand((() -> nothing, () -> rand(Bool), () -> rand(-2:2), () -> rand((0.0, 1.0, 0.5, -1.0)),
                           () -> randstring("ab", rand(0:2)), () -> rand(b"ab", rand(0:2)), () -> NodeSet(rand(1:3)),

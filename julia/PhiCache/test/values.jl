@@ -139,6 +139,12 @@ end
         @test cache[value isa Function ? "f" : (value[1], 1)] == value
         delete!(cache, "f")
     end
+    for value in (open(@__FILE__), Base.PipeEndpoint(), Timer(10))
+        @test occursin("copy refers to nothing", error_of(() -> cache["key"] = value))
+        close(value)
+    end
+    cache["buffer"] = IOBuffer("text")
+    @test read(cache["buffer"], String) == "text"
     cache["key"] = sin
     @test cache["key"] === sin && !haskey(cache, "other")
     store_bytes(cache, "key", [1.0, 2.0])
