@@ -592,8 +592,8 @@ typedef struct phicache_cache_options {
     const char *name;
     /**
      * The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory. For
-     * disk caches: the most bytes that all files in the directory may take, at least 1 MiB; 0 is 8 GiB.
-     * While a value replaces another, both count. `on_full` says what happens then.
+     * disk caches: the most bytes that all files in the directory may take, at least 1 MiB. The directory keeps it; 0 is
+     * what it keeps, or 8 GiB. While a value replaces another, both count. `on_full` says what happens then.
      */
     uint64_t max_bytes;
     /** For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never. */
@@ -2736,8 +2736,9 @@ phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phica
  * processes (`options.read_only`) do not wait, and computations that wait for each other in a circle of processes are
  * not noticed as such.
  *
- * `options.max_bytes` bounds all files in the directory, of all identities. Each process may exceed it by the segment
- * that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole segments are removed:
+ * `options.max_bytes` bounds all files in the directory, of all identities. The directory keeps the bound that was asked
+ * for last, from the first store on; 0 asks for none, and 8 GiB count until somebody asks. Each process may exceed it by
+ * the segment that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole segments are removed:
  * those with the least computing time per byte that have not been used for a long time. A value may be up to a quarter
  * of the bound.
  *
@@ -3960,7 +3961,7 @@ phicache_status phicache_cache_load(phicache_cache *cache,
 
 /**
  * Makes a cache of the values in a file, which are read from there when they are asked for; those that are used again are
- * kept in this process. Nothing is written: a store is REFUSED_DISABLED, a computed value is returned and not stored, and
+ * kept in this process. Nothing is written: a store is REFUSED_DISABLED, a computed value stays in this process, and
  * `remove` and `clear` are errors. The file may be on a file system that cannot be written, and belong to another user. If
  * it is replaced, the cache goes on with the old file; if it is truncated, what is gone is a miss.
  *

@@ -3,8 +3,11 @@
 mod disk_sample;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
-use disk_sample::{FINGERPRINT, Scratch, at_once, files, get, number, open, store, value_files};
+use disk_sample::{
+    FINGERPRINT, Scratch, at_once, files, files_ending, get, huge_segment, number, open, store, value_files,
+};
 use phicache::disk::{Directory, Entry, Options, Space, Stored, inspect};
 
 #[test]
@@ -115,7 +118,7 @@ fn a_reader_writes_nothing() {
 fn the_bound_holds() {
     let scratch = Scratch::new();
     let bound = 4 << 20;
-    let space = open(scratch.path(), Options { max_bytes: bound, ..Options::default() });
+    let space = open(scratch.path(), Options { max_bytes: Some(bound), ..Options::default() });
     let mut most = 0;
     for key in 0..40_000 {
         store(&space, &number(key), &[key as u8; 300]);
@@ -135,6 +138,93 @@ fn the_bound_holds() {
     assert!(evicted.bytes > evicted.entries * 300 && evicted.ns > 0, "{evicted:?}");
     assert_eq!(space.store(Entry { key: b"k", value: &vec![0; 2 << 20], cost_ns: 0 }).unwrap(), Stored::TooLong);
     store(&space, b"k", &vec![0; 900_000]);
+}
+
+/// Stores one value in a new segment.
+fn store_new(path: &std::path::Path, max_bytes: Option<u64>) {
+    store(&open(path, Options { max_bytes, ..at_once() }), b"k", b"v");
+}
+
+#[test]
+fn who_asks_for_no_bound_obeys_the_one_that_was_asked_for_last() {
+    let scratch = Scratch::fast();
+    // Before that, it is 8 GiB.
+    let huge = huge_segment(scratch.path(), 9 << 30);
+    store_new(scratch.path(), None);
+    assert!(!huge.exists());
+    store_new(scratch.path(), Some(20 << 30));
+    let huge = huge_segment(scratch.path(), 9 << 30);
+    store_new(scratch.path(), None);
+    assert!(huge.exists());
+    // A reader asks for nothing.
+    let reader = Options { max_bytes: Some(1 << 20), read_only: true, ..at_once() };
+    assert_eq!(get(&open(scratch.path(), reader), b"k").as_deref(), Some(&b"v"[..]));
+    store_new(scratch.path(), None);
+    assert!(huge.exists());
+    // The length of a value is compared with that bound too, from the beginning.
+    store_new(scratch.path(), Some(1 << 20));
+    assert!(!huge.exists());
+    let space = open(scratch.path(), at_once());
+    assert_eq!(space.store(Entry { key: b"k", value: &[0; 300_000], cost_ns: 0 }).unwrap(), Stored::TooLong);
+}
+
+#[test]
+fn a_process_obeys_what_others_ask_for_later() {
+    let scratch = Scratch::fast();
+    let begin = |space: &Space| {
+        space.close();
+        store(space, b"k", b"v");
+    };
+    let [least, none] = [Some(1 << 20), None].map(|max_bytes| open(scratch.path(), Options { max_bytes, ..at_once() }));
+    store(&none, b"k", b"v");
+    store(&least, b"k", b"v");
+    store_new(scratch.path(), Some(20 << 30));
+    let huge = huge_segment(scratch.path(), 9 << 30);
+    begin(&least);
+    begin(&none);
+    assert!(huge.exists());
+    // The directory was removed, with its bound.
+    fs::remove_dir_all(scratch.path().join("1")).unwrap();
+    let huge = huge_segment(scratch.path(), 9 << 30);
+    begin(&least);
+    assert!(!huge.exists());
+}
+
+#[test]
+fn a_directory_with_a_damaged_bound_is_not_cut() {
+    let scratch = Scratch::fast();
+    let bound = scratch.path().join("1/bound");
+    store_new(scratch.path(), Some(20 << 30));
+    let whole = fs::read(&bound).unwrap();
+    let mut huge = Vec::new();
+    // What is there stays, but for one segment, which makes room.
+    let mut check = |what: &dyn std::fmt::Debug, damage: &dyn Fn()| {
+        huge.resize_with(12, || huge_segment(scratch.path(), 1 << 30));
+        damage();
+        let space = open(scratch.path(), at_once());
+        store(&space, b"k", b"v");
+        assert_eq!((space.health().damaged(), space.health().failures()), (1, 0), "{what:?}");
+        huge.retain(|segment| segment.exists());
+        assert_eq!(huge.len(), 11, "{what:?}");
+        // Who asks for a bound replaces it.
+        store_new(scratch.path(), Some(20 << 30));
+        assert_eq!(fs::read(&bound).unwrap(), whole, "{what:?}");
+    };
+    let mut cases: Vec<Vec<u8>> = [0, 1, whole.len() - 1].map(|len| whole[..len].to_vec()).into();
+    cases.extend((0..whole.len()).step_by(5).map(|at| {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        flipped
+    }));
+    cases.push(vec![0; whole.len()]);
+    for case in cases {
+        check(&case, &|| fs::write(&bound, &case).unwrap());
+    }
+    check(&"others may write it", &|| fs::set_permissions(&bound, fs::Permissions::from_mode(0o622)).unwrap());
+    check(&"a link", &|| {
+        fs::rename(&bound, scratch.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(scratch.path().join("elsewhere"), &bound).unwrap();
+    });
 }
 
 #[test]
@@ -160,11 +250,11 @@ fn damage_anywhere_in_a_sealed_segment_is_listed() {
 #[test]
 fn values_of_older_formats_are_misses_and_go_first() {
     let scratch = Scratch::new();
-    let bound = Options { max_bytes: 4 << 20, ..at_once() };
+    let bound = Options { max_bytes: Some(4 << 20), ..at_once() };
     let current = open(scratch.path(), bound);
     store(&current, b"k", b"v");
     drop(current);
-    let [segment] = files(scratch.path()).try_into().unwrap();
+    let [segment] = files_ending(scratch.path(), ".seg").try_into().unwrap();
     let space = segment.parent().unwrap().strip_prefix(scratch.path().join("1")).unwrap();
     let fill = |version: &str| {
         let folder = scratch.path().join(version).join(space);
@@ -217,7 +307,7 @@ fn what_is_stored_after_others_have_removed_all_is_found() {
 #[test]
 fn what_took_long_to_compute_stays_when_the_directory_is_full() {
     let scratch = Scratch::new();
-    let space = open(scratch.path(), Options { max_bytes: 4 << 20, ..Options::default() });
+    let space = open(scratch.path(), Options { max_bytes: Some(4 << 20), ..Options::default() });
     let is_expensive = |key: u32| key.is_multiple_of(100);
     for key in 0..40_000 {
         let (key, value) = (number(key), [key as u8; 300]);

@@ -26,7 +26,7 @@ fn long(byte: u8) -> Vec<u8> {
 }
 
 fn small_bound() -> Options {
-    Options { max_bytes: Options::LEAST_BYTES, ..at_once() }
+    Options { max_bytes: Some(Options::LEAST_BYTES), ..at_once() }
 }
 
 /// What is in the directory before the operation.
@@ -81,7 +81,7 @@ struct Operation {
 const NOTHING: Operation = Operation {
     name: "",
     options: Options {
-        max_bytes: Options::MAX_BYTES,
+        max_bytes: None,
         refresh: Duration::ZERO,
         read_only: false,
         sync: false,

@@ -1,12 +1,15 @@
 //! The format of disk caches: the test vectors of docs/disk-format.md, byte for byte.
 
+mod disk_sample;
+
 use std::collections::BTreeMap;
 use std::fs;
 
-use phicache::disk::Description;
+use disk_sample::{Scratch, open, store};
 use phicache::disk::format::{
     Content, Extent, FileKind, Footer, HEADER, Header, Record, RecordKey, TRAILER, Trailer, ValueFile,
 };
+use phicache::disk::{Description, Options};
 
 /// The vectors of the page, by name.
 fn vectors() -> BTreeMap<String, Vec<u8>> {
@@ -117,6 +120,13 @@ fn the_header_of_a_value_has_the_bytes_of_the_page() {
     let header = Header { kind: FileKind::Value, order: 0, ..header(&vectors) };
     assert_eq!(vectors["value-file"], header.encode());
     assert_eq!(vectors["value-file"].len(), HEADER);
+}
+
+#[test]
+fn the_file_of_the_bound_has_the_bytes_of_the_page() {
+    let scratch = Scratch::new();
+    store(&open(scratch.path(), Options { max_bytes: Some(1 << 30), ..Options::default() }), b"key", b"value");
+    assert_eq!(vectors()["bound"], fs::read(scratch.path().join("1/bound")).unwrap());
 }
 
 #[test]

@@ -12,7 +12,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use disk_sample::{
-    FINGERPRINT, Scratch, at_once, bytes, files, files_ending, get, number, open, store, try_get, value_files,
+    FINGERPRINT, Scratch, at_once, bytes, files, files_ending, get, huge_segment, number, open, store, try_get,
+    value_files,
 };
 use phicache::disk::{Claimed, Entry, Options, Space, Stored};
 
@@ -71,7 +72,10 @@ fn generation(space: &Space, key: &[u8]) -> Option<u64> {
 }
 
 fn bounded(path: &Path) -> Space {
-    open(&path.join("bounded"), Options { max_bytes: BOUND, refresh: Duration::from_millis(20), ..Options::default() })
+    open(
+        &path.join("bounded"),
+        Options { max_bytes: Some(BOUND), refresh: Duration::from_millis(20), ..Options::default() },
+    )
 }
 
 fn unbounded(path: &Path) -> Space {
@@ -197,6 +201,39 @@ fn killed_processes_lose_nothing_and_leave_nothing_wrong() {
         (0..WORKERS).for_each(|number| drop(fs::remove_file(scratch.path().join(format!("stored-{number}")))));
         bounded(scratch.path()).clear().unwrap();
     }
+}
+
+/// Asks for 20 GiB, or for nothing.
+#[test]
+#[ignore = "runs in a process of its own"]
+fn stores_within_a_bound() {
+    let (path, number, _) = told();
+    for round in 0..50u32 {
+        let max_bytes = number.is_multiple_of(2).then_some(20 << 30);
+        let options = Options { max_bytes, ..at_once() };
+        store(
+            &Space::open(&path, &FINGERPRINT, &format!("role {number}"), options).unwrap(),
+            b"k",
+            &round.to_le_bytes(),
+        );
+    }
+}
+
+#[test]
+fn processes_keep_the_bound_that_one_of_them_asked_for() {
+    let scratch = Scratch::fast();
+    store(&open(scratch.path(), Options { max_bytes: Some(10 << 30), ..at_once() }), b"k", b"v");
+    let huge = huge_segment(scratch.path(), 9 << 30);
+    let workers = (0..4).map(|number| {
+        worker("stores_within_a_bound", scratch.path(), number, 0).stdout(Stdio::null()).spawn().unwrap()
+    });
+    for mut worker in workers.collect::<Vec<Child>>() {
+        assert!(worker.wait().unwrap().success());
+    }
+    assert!(huge.exists());
+    // One file, and nothing left of the others.
+    let names = fs::read_dir(scratch.path().join("1")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_str().unwrap().starts_with("bound")).count(), 1);
 }
 
 #[test]
@@ -356,7 +393,7 @@ fn clocks_may_jump() {
     let times = [now + 30 * year, now - 30 * year, SystemTime::UNIX_EPOCH, now + Duration::from_secs(1)];
     for time in times {
         let scratch = Scratch::fast();
-        let options = Options { max_bytes: Options::LEAST_BYTES, ..at_once() };
+        let options = Options { max_bytes: Some(Options::LEAST_BYTES), ..at_once() };
         let [one, other] = [0, 1].map(|_| open(scratch.path(), options));
         for round in 0..150u32 {
             store(&one, &number(round), &[round as u8; 10_000]);

@@ -128,6 +128,7 @@ def vectors():
     yield shown("description", bundle.description(bytes([7] * 32), b"values", b"squares"))
     yield shown("bundle-columns", columns)
     yield shown("bundle-trailer", trailer)
+    yield shown("bound", File(5, 1 << 30, 0, bytes(16), bytes(32)).header)
     yield shown("digest", LONG_KEY_DIGEST)
     for length in 0, 1, 3, 4, 8, 16, 17, 48, 112, 113, 225, 300:
         yield shown(f"hash-{length}", struct.pack("<Q", key_hash(bytes(at & 255 for at in range(length)))))

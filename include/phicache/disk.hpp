@@ -83,9 +83,9 @@ public:
     }
 
     /// The values of a file to which a dict cache was saved, which stay there and are only read: a store returns
-    /// `status::refused_disabled`, and a computed value is returned and not stored. The file may belong to another
-    /// user, and be on a file system that cannot be written. `context` is the one that it was saved with. See "Saved
-    /// caches" in phicache.h.
+    /// `status::refused_disabled`, and a computed value stays in this process. The file may belong to another user, and
+    /// be on a file system that cannot be written. `context` is the one that it was saved with. See "Saved caches" in
+    /// phicache.h.
     static disk_cache open(text path, bytes context, const cache_options& options = {}, config_ref settings = {}) {
         return try_open(path, context, options, settings).value();
     }

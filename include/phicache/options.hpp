@@ -28,7 +28,7 @@ struct cache_options {
 
     phicache::on_full on_full = phicache::on_full::configured;  ///< What the cache does when it is full.
 
-    // For disk caches, whose `max_bytes` bounds all files in the directory (0: 8 GiB).
+    // For disk caches, whose `max_bytes` bounds all files in the directory (0: the bound that the directory keeps).
     std::uint64_t near_bytes = 0;  ///< The most bytes of memory for copies of values in this process; 0: 64 MiB.
     std::chrono::milliseconds refresh{};  ///< How often to look for values of others; 0: each second. `refresh_always`.
     bool read_only = false;       ///< Never write; a store is `status::refused_disabled`.

@@ -134,7 +134,7 @@ fn clean(directory: &Directory) -> Outcome<()> {
 }
 
 /// The bytes of all files below a path. What cannot be read counts nothing.
-fn bytes_below(path: &Path) -> u64 {
+pub fn bytes_below(path: &Path) -> u64 {
     match files::stat(path) {
         Ok(metadata) if metadata.is_dir() => {
             list(path).unwrap_or_default().iter().map(|name| bytes_below(&path.join(name))).sum()

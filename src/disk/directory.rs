@@ -154,6 +154,11 @@ impl Directory {
         self.values().join("claims")
     }
 
+    /// The file with the bound.
+    pub fn bound(&self) -> PathBuf {
+        self.values().join("bound")
+    }
+
     /// The directory of an identity.
     pub fn identity(&self, fingerprint: &[u8; 32]) -> PathBuf {
         let name = hex(fingerprint);

@@ -61,6 +61,8 @@ pub enum FileKind {
     Context = 3,
     /// A sealed segment that is complete in itself: it says what it is, and contains its long values.
     Bundle = 4,
+    /// The bound of a directory.
+    Bound = 5,
 }
 
 /// The header of a file.
@@ -70,6 +72,7 @@ pub struct Header {
     pub kind: FileKind,
     /// Of a segment, its age: records of a segment replace those of segments with lower numbers. Of a value, its number
     /// in the segment. Of a context, its length. Of a bundle, the length of its description.
+    /// Of a bound, its bytes.
     pub order: u64,
     /// When the file was made, in seconds since 1970.
     pub created: u64,
@@ -103,6 +106,7 @@ impl Header {
             2 => FileKind::Value,
             3 => FileKind::Context,
             4 => FileKind::Bundle,
+            5 => FileKind::Bound,
             _ => return None,
         };
         let header = Header {

@@ -12,6 +12,7 @@
 //! | `space.rs` | lookups: the index says where a record is, one read fetches it |
 //! | `bundle_reader.rs` | reading a bundle, all of it in order |
 //! | `bound.rs` | whole segments are removed when the directory is full |
+//! | `kept_bound.rs` | the bound that a directory keeps |
 //! | `repair.rs` | segments of processes that are gone are sealed |
 //! | `writer.rs` | the segment to which this process appends |
 //! | `catalog.rs` | the known segments, and which record of a key is the newest |
@@ -61,6 +62,7 @@ pub mod format;
 mod health;
 mod index;
 mod inspect;
+mod kept_bound;
 mod leases;
 mod names;
 mod open_files;

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::bundle_reader::Bundle;
@@ -16,6 +16,7 @@ use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{self, Content, Kind, PREFIX, Record, RecordKey, UNIT};
 use super::health::Health;
+use super::kept_bound::{self, KeptBound};
 use super::leases::Leases;
 use super::read_filter::ReadFilter;
 use super::stamp::Stamp;
@@ -30,8 +31,8 @@ const LONGEST_BUNDLE: u64 = (1 << 32) * UNIT as u64;
 /// How a space is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// The most bytes that all identities in the directory take together.
-    pub max_bytes: u64,
+    /// The most bytes that all identities in the directory take together; `None` is what the directory says.
+    pub max_bytes: Option<u64>,
     /// The time after which records of other processes are looked for.
     pub refresh: Duration,
     /// Whether nothing is ever written.
@@ -46,7 +47,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The bound of a directory, unless another one is chosen: 8 GiB.
+    /// The bound of a directory until a process asks for another one: 8 GiB.
     pub const MAX_BYTES: u64 = 8 << 30;
     /// The time after which other processes' records are looked for, unless another one is chosen.
     pub const REFRESH: Duration = Duration::from_secs(1);
@@ -57,7 +58,7 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            max_bytes: Self::MAX_BYTES,
+            max_bytes: None,
             refresh: Self::REFRESH,
             read_only: false,
             sync: false,
@@ -71,6 +72,10 @@ impl Default for Options {
 pub struct Space {
     pub(super) directory: Directory,
     pub(super) options: Options,
+    /// The bound that counts now.
+    pub(super) bound: AtomicU64,
+    /// Whether the directory has got the bound of the options.
+    pub(super) has_asked: AtomicBool,
     pub(super) folder: Arc<Path>,
     /// What is written down about the identity, for people.
     pub(super) context: Option<Box<[u8]>>,
@@ -135,6 +140,9 @@ impl Space {
         let directory = Directory::new(path, options.trust_group, !options.read_only)?;
         let folder: PathBuf = directory.space(fingerprint, role);
         let space = Self::new(directory, folder, format::space(fingerprint, role), options, false);
+        if let (None, Ok(KeptBound::Bytes(bytes))) = (options.max_bytes, kept_bound::read(&space.directory)) {
+            space.bound.store(bytes, Relaxed);
+        }
         // Values of older formats are misses, until the bound removes them.
         let own = space.folder.strip_prefix(space.directory.values()).expect("it is below");
         let older = space.directory.older().into_iter().filter(|older| files::stat(&older.join(own)).is_ok());
@@ -148,6 +156,8 @@ impl Space {
         Space {
             directory,
             options,
+            bound: AtomicU64::new(options.max_bytes.unwrap_or(Options::MAX_BYTES)),
+            has_asked: AtomicBool::new(false),
             folder: folder.into(),
             context: None,
             digest,

@@ -1,12 +1,14 @@
 //! Stores and removals of a space.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::catalog::{Growth, Located};
 use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{Content, FOOTER_PART, HEADER, Kind, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, ValueFile};
 use super::health::Evicted;
+use super::kept_bound::{self, KeptBound};
 use super::names::Name;
 use super::open_files::Closes;
 use super::segment::{Segment, is_value};
@@ -235,7 +237,31 @@ impl Space {
 
     /// The bound.
     pub(super) fn max_bytes(&self) -> u64 {
-        self.options.max_bytes.max(Options::LEAST_BYTES)
+        self.bound.load(Relaxed).max(Options::LEAST_BYTES)
+    }
+
+    /// Asks the directory for the bound, at first for that of the options.
+    fn renew_bound(&self) -> Outcome<()> {
+        let kept = kept_bound::read(&self.directory)?;
+        let bytes = match (self.options.max_bytes, kept) {
+            (None, KeptBound::Bytes(bytes)) => bytes,
+            (Some(_), KeptBound::Bytes(bytes)) if self.has_asked.load(Relaxed) => bytes,
+            (Some(asked), kept) => {
+                let has_asked =
+                    kept == KeptBound::Bytes(asked) || self.watch(kept_bound::write(&self.directory, asked)).is_ok();
+                // If it could not be written, this process obeys it, and tries again.
+                self.has_asked.store(has_asked, Relaxed);
+                asked
+            }
+            (None, KeptBound::Nothing) => Options::MAX_BYTES,
+            // What is there may stay. It is removed for new values.
+            (None, KeptBound::Damaged) => {
+                self.health.count_damaged();
+                Options::MAX_BYTES.max(bound::bytes_below(self.directory.root()))
+            }
+        };
+        self.bound.store(bytes, Relaxed);
+        Ok(())
     }
 
     /// The most bytes of a segment with the files of its values. One record fits in any case.
@@ -288,6 +314,7 @@ impl Space {
             let _listed = self.listed.lock();
             let _ = self.watch(compact::compact(self));
         }
+        self.renew_bound()?;
         let room = self.segment_bytes().max(bound::rounded(in_file)) + LONGEST_RECORD as u64;
         let mut opened = Vec::new();
         let removed = bound::enforce(&self.directory, self.max_bytes().saturating_sub(room), |usage| {

@@ -74,6 +74,17 @@ pub fn store(space: &Space, key: &[u8], value: &[u8]) {
     assert_eq!(space.store(Entry { key, value, cost_ns: 1000 }).unwrap(), Stored::Stored);
 }
 
+/// A segment that has this length, none of which the file system has to keep, in a role of its own.
+pub fn huge_segment(path: &Path, len: u64) -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let role = format!("huge-{}", NUMBER.fetch_add(1, Relaxed));
+    store(&Space::open(path, &FINGERPRINT, &role, at_once()).unwrap(), b"k", b"v");
+    let is_its = |file: &PathBuf| file.to_str().unwrap().contains(&format!("/{role}/"));
+    let segment = files_ending(path, ".seg").into_iter().find(is_its).unwrap();
+    fs::OpenOptions::new().write(true).open(&segment).unwrap().set_len(len).unwrap();
+    segment
+}
+
 /// The value of a key. What is damaged, or fails to be read, is a miss.
 pub fn try_get(space: &Space, key: &[u8]) -> Option<Vec<u8>> {
     match space.find(key) {

@@ -44,6 +44,10 @@ end
 # special keys or values have methods of their own.
 @inline prepare_key(cache::AbstractCache, key) = make_key(key, outlives_process(cache))
 
+# The key with the type of the values, in caches that have it in their keys, and without it.
+@inline with_type(::AbstractCache, key) = key
+without_type(::AbstractCache, key) = key
+
 # Calls `f` with the prepared key.
 @inline function with_key(f::F, cache::AbstractCache, key) where {F}
     prepared = prepare_key(cache, key)

@@ -21,7 +21,8 @@ type.)
 
 * `directory`: an absolute path. The default is that of the configuration (see [`Config`](@ref));
 * `max_bytes`: the most bytes that all files in the directory may take, those of other contexts included, at least
-  1 MiB (0: 8 GiB). When it is full, the files that are worth least are removed;
+  1 MiB. The directory keeps it for all programs, until one sets another (0: what the directory keeps, or 8 GiB). When
+  it is full, the files that are worth least are removed;
 * `near_bytes`: the most bytes of memory for copies of values that are used again (0: 64 MiB);
 * `refresh`: after how many seconds a lookup that finds nothing looks for values that other processes have stored (0: 1;
   `:always`: each time);
@@ -39,7 +40,7 @@ type.)
 
 With `file`, the values are those of a file to which [`save_cache`](@ref) has saved a `DictCache{V}` with this
 context. They stay there and are read when they are asked for. Nothing is written: a store is
-`PhiCache.REFUSED_DISABLED`, and a computed value is returned and not stored. The file may belong to another user.
+`PhiCache.REFUSED_DISABLED`, and a computed value is kept in memory only. The file may belong to another user.
 `directory` and `max_bytes` are not options then. `V` is that of the saved cache.
 
 Each record has a checksum; what is damaged is a miss, counted in `stats(cache).damaged`. `empty!` removes the values of

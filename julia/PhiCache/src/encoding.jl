@@ -158,7 +158,7 @@ put_leaf(to, value::Vector{UInt8}, typed) =
 
 # An untyped double that is an integer of 64 bits is written as that integer.
 @inline function put_leaf(to, value::Float64, typed)
-    if !typed && isinteger(value)
+    if !typed && is_integral(value)
         -2.0^63 <= value < 2.0^63 && return put_bits(to, TAG_INTEGER, unsafe_trunc(Int64, value) % UInt64)
         2.0^63 <= value < 2.0^64 && return put_bits(to, TAG_INTEGER_ABOVE, unsafe_trunc(UInt64, value))
     end
@@ -173,8 +173,21 @@ function put_leaf(to, values::Vector{Float64}, typed)
     return to + sizeof(values)
 end
 
-# There is one zero and one NaN.
-canonical(value::Float64) = ifelse(isnan(value), NaN, value + 0.0)
+# There is one zero and one NaN. No arithmetic and no comparison with zero: under `set_zero_subnormals(true)` the processor
+# takes subnormal numbers for zero, and they keep their keys.
+canonical(value::Float64) = ifelse(isnan(value), NaN, ifelse(value === -0.0, 0.0, value))
+is_negative_zero(value) = value === -zero(value)
+is_zero(value) = iszero(value)
+is_zero(value::Base.IEEEFloat) = value === zero(value) || is_negative_zero(value)
+is_integral(value::Float64) = isinteger(value) && (abs(value) >= 1 || is_zero(value))
+
+as_double(value) = Float64(value)
+function as_double(value::Float32)
+    bits = reinterpret(UInt32, value)
+    bits & 0x7f800000 == 0 || return Float64(value)
+    double = Float64(bits & 0x007fffff) * 2.0^-149
+    return signbit(value) ? -double : double
+end
 
 @inline put_tag(to, tag) = (unsafe_store!(to, tag); to + 1)
 @inline put_bits(to, tag, bits) = (unsafe_store!(to, tag); unsafe_store!(Ptr{UInt64}(to + 1), htol(bits)); to + 9)

@@ -58,5 +58,6 @@ Base.show(io::IO, handle::Handle) =
 description(::Handle) = "open"
 
 @noinline throw_closed(handle) = throw(PhiCacheError(ERROR_INVALID_HANDLE,
-    "this $(nameof(typeof(handle))) is closed, or was created in another process, for example during precompilation " *
-    "of its package (create it in __init__ instead)"))
+    "this $(nameof(typeof(handle))) is closed, or was created in another process: during precompilation of its " *
+    "package (create it in __init__ instead), or by another process of Distributed (send a function by its name, " *
+    "which uses a cache of its own process)"))

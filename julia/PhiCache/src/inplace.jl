@@ -46,7 +46,7 @@ end
 # A copy of the array that `fill!` writes: in the entry or, without a lease, in temporary memory.
 function fill_entry(fill!, ::Type{Array{T,N}}, lease, size) where {T,N}
     copy_filled(view) = (fill!(view); Array{T,N}(view))
-    len = prod(size) * sizeof(T)
+    len = byte_length(T, size)
     if lease === nothing
         array = zeros(UInt8, len)
         return GC.@preserve array with_writable_view(copy_filled, pointer(array), size, T)
@@ -54,4 +54,11 @@ function fill_entry(fill!, ::Type{Array{T,N}}, lease, size) where {T,N}
     data = reserve(lease, len + sizes_length(N))
     write_sizes(data + len, size)
     return with_writable_view(copy_filled, data, size, T)
+end
+
+byte_length(::Type{T}, size) where {T} = try
+    foldl(Base.checked_mul, size; init=sizeof(T))
+catch error
+    error isa OverflowError || rethrow()
+    throw(ArgumentError("an array of $T of the size $size has more bytes than a number of 64 bits can count"))
 end

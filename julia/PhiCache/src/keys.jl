@@ -20,11 +20,15 @@ All other values are encoded as the name of their type (which has a hash of the 
 contents: a `Char`, `Symbol`, `missing`, `Complex`, `Regex`, `Dict`, `Ref`, type, named function, and any immutable
 struct of such values (a `Pair`, a `Date`, a closure with its captured variables). A mutable struct is refused, because
 its contents may change. For your own type define a method `PhiCache.add!(key::KeyBuilder, value::T)` that adds a tuple
-of the data that identify a value.
+of the data that identify a value. In the keys of a cache that is all, as in C++: if values of two types with the same
+data meet in one cache, add a name too, as in `add!(key, ("circle", value.radius))`. Memos and cached methods add the
+type themselves.
 
-The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value. A number,
-text, set or dictionary of another package is encoded in them by its fields if it is an immutable struct; by its value,
-its text or its items otherwise, and in the keys of a cache.
+A set or dictionary of another package is encoded by its type and fields if it is an immutable struct. A mutable one has
+its items in the key, and those fields that are constants, functions or types (such as a default value).
+
+The keys of a [`Memo`](@ref), and of functions with [`@phicache`](@ref), also contain the type of each value. There a
+number or a text of another package is encoded as a set is; in the keys of a cache it is its value.
 """
 @inline add!(key::KeyBuilder, value::Union{Nothing,Int64,Direction,NodeSet,Vector{UInt8}}) =
     both!(write_leaf!, key, value)
@@ -34,7 +38,7 @@ add!(key::KeyBuilder, value::Integer) =
     is_exact(key) ? add_typed!(exact_contents(add_integer!, value), key, value) : add_integer!(key, value)
 # An untyped key would encode a double with an integer value as that integer.
 @inline add!(key::KeyBuilder, value::Float64) =
-    key.exactness == EXACT_UNTYPED && isinteger(value) ? add_typed!(add_double!, key, value) : add_double!(key, value)
+    key.exactness == EXACT_UNTYPED && is_integral(value) ? add_typed!(add_double!, key, value) : add_double!(key, value)
 add!(key::KeyBuilder, value::Union{Float32,Float16}) =
     is_exact(key) ? add_typed!(add_double!, key, value) : add_double!(key, value)
 add!(key::KeyBuilder, value::Base.CodeUnits{UInt8}) =
@@ -76,10 +80,9 @@ end
 # Adding an element without the name of its type.
 add_bool!(key, value) = both!(write_leaf!, key, value)
 @inline function add_double!(key, value)
-    key.signed && is_negative_zero(value) && return add_negative_zeros!(key, [Float64(value)])
-    return both!(write_leaf!, key, Float64(value))
+    key.signed && is_negative_zero(value) && return add_negative_zeros!(key, [as_double(value)])
+    return both!(write_leaf!, key, as_double(value))
 end
-is_negative_zero(value) = iszero(value) && signbit(value)
 # Doubles with some -0.0, where that is not equal to 0.0. All NaNs are equal, as elsewhere.
 function add_negative_zeros!(key, values)
     begin_named!(key, "-0.0")

@@ -66,6 +66,9 @@ end
 function option(expression)
     Meta.isexpr(expression, :(=), 2) && expression.args[1] isa Symbol ||
         throw(ArgumentError("@phicache: expected an option such as typed=true, not $(one_line(expression))"))
+    # `cache=a, prefix="f" f(x) = x` assigns to a tuple.
+    Meta.isexpr(expression.args[2], :(=)) && throw(ArgumentError(
+        "@phicache: options have spaces between them, not commas: @phicache cache=c prefix=\"f\" f(x) = …"))
     return Expr(:kw, expression.args...)
 end
 

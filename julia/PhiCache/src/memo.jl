@@ -21,9 +21,12 @@ with an `Int[]` and a `Float64[]`, or with two enums. (`f(-0.0)` is the same cal
 * `cache`, `prefix`: a `DictCache`, `RedisCache` or `DiskCache` for the values, and a prefix of the keys. Limits are
   options of that cache: `cache=DictCache(max_bytes=2^30)`. Each function on a cache needs a prefix of its own; on a
   `DiskCache` it has a version, such as `"entropy@1"`. The key of a closure on such a cache also has the numbers, text
-  and other constants, functions and types that it has captured. Other objects that it has captured (an array, a mutable
-  object, a variable that is assigned again) are told apart on a `DictCache`; on disk and in Redis what differs between
-  two closures must be an argument, or in the prefix. Without `cache` the memo has a private one.
+  and other constants, functions and types that it has captured, also within tuples, immutable structs and other
+  closures. (On disk and in Redis, an inner function counts by its name, and an anonymous one is refused.) Other objects
+  that it has captured (an array, a mutable object, a variable that is assigned again) are told apart on a `DictCache`;
+  on disk and in Redis what differs between two closures must be an argument, or in the prefix. All this holds for the
+  fields of a struct that can be called, too. Two closures that exist at the same time need two prefixes. Without
+  `cache` the memo has a private one.
 
 `info(memo)` returns its own hits and misses and the size of its cache; `empty!(memo)` clears its cache and its counts;
 `original(memo)` is `f`. Any task may call it at any time; if several tasks miss the same arguments, one computes.
@@ -258,31 +261,69 @@ end
     if memo.typed || !(memo.prepare isa MethodLookup)
         both!(write_named_none!, key, call.method)
     end
-    # Values of other types must not be found under this key: those that another program has at the server, and those of
-    # calls with equal arguments of other types.
-    if memo.typed ? cache isa RedisCache : is_private(memo)
+    # The values of calls with equal arguments of other types must not be found under this key, nor those that another
+    # program has at the server.
+    if memo.typed ? cache isa RedisCache && isempty(cache.prefix) : is_private(memo)
         both!(write_named_none!, key, value_type_name(V, cache))
     end
     add_each!(key, call.arguments)
-    return add_keywords!(key, call.keywords)
+    return with_type(cache, add_keywords!(key, call.keywords))
 end
 
 # Two closures of one function that have captured other values are two functions, which must differ on a cache of the
-# caller: another run, or a memo that is garbage now, may have filled it. Constants are in the key. So is, in a
-# DictCache, a name of the other captured objects (arrays, counters, variables that are assigned again); on disk and in
-# Redis, where no name of an object lasts, these stay the caller's business.
-# A captured function or type is a parameter of the closure's type.
-@generated function add_captured!(key, f::F) where {F}
-    constants = filter(index -> is_constant(fieldtype(F, index)), 1:fieldcount(F))
-    types = filter(parameter -> parameter isa Type, collect(F.parameters))
-    isempty(constants) && isempty(types) && return :(nothing)
-    return Expr(:block, :(begin_tuple!(key)), (:(add_parameter!(key, $type)) for type in types)...,
-                (:(add_argument!(key, getfield(f, $index))) for index in constants)..., :(end_tuple!(key)), :(nothing))
-end
+# caller: another run, or a memo that is garbage now, may have filled it. Constants are in the key, also those within
+# captured functions, tuples and other immutable structs. So is, in a DictCache, a name of the other captured objects
+# (arrays, counters, variables that are assigned again); on disk and in Redis, where no name of an object lasts, these
+# stay the caller's business.
 
 # Whether values of this type never change, and have no address and no function in them.
-is_constant(T) = T <: Union{String,Symbol} || isprimitivetype(T) && !(T <: Ptr) ||
+is_constant(T) = T <: Union{String,Symbol,BigInt,BigFloat,Regex} || isprimitivetype(T) && !(T <: Ptr) ||
     isstructtype(T) && isconcretetype(T) && !T.mutable && !(T <: Function) && all(is_constant, fieldtypes(T))
+
+# Whether a value of this type says more than its type: it may be a constant, or have one in it. The type of what a
+# closure has captured is a parameter of the closure's type, if it is known.
+may_hold_constants(T) = !isconcretetype(T) || is_constant(T) || T <: Union{Type,Module,Memo,Core.Box} || !T.mutable
+
+@generated function add_captured!(key, f::F) where {F}
+    F <: Type && return :(nothing)
+    types = [parameter isa Type ? parameter : Val{parameter} for parameter in F.parameters]
+    fields = filter(index -> may_hold_constants(fieldtype(F, index)), 1:fieldcount(F))
+    parts = [:(isdefined(f, $index) && add_captured_part!(key, getfield(f, $index), $(is_inner(F, index))))
+             for index in fields]
+    isempty(types) && all(index -> fieldtype(F, index) === Core.Box, fields) &&
+        return Expr(:block, parts..., :(nothing))
+    return Expr(:block, :(begin_tuple!(key)), (:(add_parameter!(key, $type)) for type in types)..., parts...,
+                :(end_tuple!(key)), :(nothing))
+end
+
+# Whether a field is Julia's own, such as the function with the body of one with keyword arguments.
+is_inner(F, index) = F <: Function && startswith(String(fieldname(F, index)), "#")
+
+# Appends a captured value, or the constants, functions and types that are in it.
+@generated function add_captured_part!(key, value::T, is_inner) where {T}
+    T <: Type && return :(add_parameter!(key, value))
+    (is_constant(T) || T === Module) && return :(add_argument!(key, value))
+    T === Core.Box && return :(add_boxed!(key, value))
+    T <: Memo && return :(add_captured_part!(key, value.original, is_inner))
+    T.mutable && return :(nothing)
+    name = T <: Function ? :(is_inner || add_captured_function!(key, T)) : :(add_parameter!(key, T))
+    return :(begin_tuple!(key); $name; add_captured!(key, value); end_tuple!(key))
+end
+
+# Local functions that the compiler keeps in a variable, such as memos. They may have captured themselves. What else is in
+# such a variable may change.
+add_boxed!(key, box) = key.shared && key.depth <= 3 && isdefined(box, :contents) && box.contents isa Function ?
+                       add_captured_part!(key, box.contents, false) : nothing
+
+# The next run gives the number of an inner function to another one. What is left is its name, if it has one.
+function add_captured_function!(key, T)
+    key.shared && find_name(T).is_nameless || return add!(key, T)
+    name = replace(String(nameof(T)), r"#[0-9]*" => "")
+    isempty(name) && throw(ArgumentError(
+        "the function of the memo has captured an anonymous function, which other processes cannot tell from others; " *
+        "give it a name: g(x) = ..."))
+    return add!(key, name)
+end
 
 # Captured values, and their name. An object that may change is known by its identity, as a WeakRef: the next object at
 # its address is another one.

@@ -36,8 +36,9 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vara
     add!(builder, method.prefix)
     add_each!(builder, arguments)
     add_keywords!(builder, values_of(keywords))
-    step = get_or_reserve(V, cache, builder, SourceCall(method.original, arguments, values_of(keywords)))
-    release_key(builder)
+    key = with_type(cache, builder)
+    step = get_or_reserve(V, cache, key, SourceCall(method.original, arguments, values_of(keywords)))
+    release_key(key)
     step isa Reservation || return step
     value = try
         ensure_stack()

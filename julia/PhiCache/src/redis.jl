@@ -9,10 +9,10 @@ A cache at the configured Redis or Valkey server, shared by all processes that u
 because they may not read each other's serialized values.) It connects at the first use. `RedisCache{V}(fingerprint,
 role)` has only the values of one system in one role.
 
-The server does not know the types of values. Only their length is checked: a `RedisCache{Int}` would read the bits of a
-`Float64` as an `Int`. Never store values of two types under one key: use other keys, another `redis_namespace`, or
-another role. The keys of a [`Memo`](@ref) contain the type, unless
-it has `typed=false`.
+The server does not know the types of values, so all keys there begin with the name of `V` and its fields: a
+`RedisCache{Int}` does not find what a `RedisCache{Float64}` has stored under the same key. Programs in C and C++ share
+keys and values with a `RedisCache{Vector{UInt8}}`, which has their bytes, and with `no_checksum` with any `V`; there,
+only the length of a value is checked.
 
 * `ttl`: the server expires values after this number of seconds (0: never);
 * `lease`: for this number of seconds a process that computes a missing value makes other processes wait for it in
@@ -20,7 +20,7 @@ it has `typed=false`.
 * `server_errors`: whether a failure of the server throws a `PhiCacheError` (`PhiCache.ERROR_REDIS`). If false, the
   lookup is a miss, the store is `PhiCache.REFUSED_SERVER`, and [`redis_health`](@ref) counts it. `delete!` and `empty!`
   throw in any case;
-* `no_checksum`: whether plain values are stored, for other programs to read and write. If false, each value has a
+* `no_checksum`: whether plain values are stored under plain keys, for other programs to read and write. If false, each value has a
   checksum that ties it to its key; a value at the server without the right one is a miss, counted in
   `stats(cache).damaged`;
 * `scan_timeout`: how many seconds `empty!` and `length` may scan the names at the server (0: 30);
@@ -39,11 +39,13 @@ mutable struct RedisCache{V} <: ByteCache{V}
     verification::Verification
     # Equal for handles of the same values.
     place::Any
+    # What keys begin with.
+    prefix::Vector{UInt8}
 
-    function RedisCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, verification, place) where {V}
+    function RedisCache{V}(pointer::Ptr{Cvoid}, config::AnyConfig, verification, place, prefix) where {V}
         view = new_handle(out -> @c phicache_redis_cache_as_cache(pointer::Ptr{Cvoid}, out::Ptr{Ptr{Cvoid}})::Int32)
         return free_when_collected(
-            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, Memos(), verification, place))
+            new{V}(pointer, view, Threads.Atomic{Bool}(true), config, pointer, Memos(), verification, place, prefix))
     end
 end
 
@@ -66,8 +68,21 @@ function new_redis_cache(make, ::Type{V}, identity...; options...) where {V}
     refuse_addresses("RedisCache", V)
     config, server_options = split_options("RedisCache", REDIS_OPTIONS, options)
     verification, pointer = new_cache((options, out) -> make(config, options, out); server_options...)
-    return RedisCache{V}(pointer, config, verification, (:redis, server_of(config), identity...))
+    is_plain = get(server_options, :no_checksum, false) || config.redis_whole_database || V === Vector{UInt8}
+    prefix = is_plain ? UInt8[] : Vector{UInt8}(replace(layout(V), '\0' => "\\0") * '\0')
+    return RedisCache{V}(pointer, config, verification, (:redis, server_of(config), identity...), prefix)
 end
+
+# Bytes that are read as another type than they were written would be a wrong value.
+prepare_key(cache::RedisCache, key) = with_type(cache, make_key(key, true))
+
+function with_type(cache::RedisCache, key)
+    bytes = [cache.prefix; key_bytes(key)]
+    release_key(key)
+    return bytes
+end
+
+without_type(cache::RedisCache, key) = key[length(cache.prefix)+1:end]
 
 # The server of a configuration and the namespace there.
 server_of(config) = (config.redis_url, config.redis_namespace)

@@ -2,16 +2,16 @@
 # The serialization has only their names and reads fields in their order: after a change of a struct, the value would be
 # wrong. So each type that is read must be among the definitions that were stored.
 
+# Objects of the operating system. To use the copy of one crashes the process.
+const SystemObject = Union{IOStream,Base.LibuvStream,Base.LibuvServer,Base.Filesystem.File,Base.Process,Timer,
+                           Base.AsyncCondition}
+
 function encode(::Type{Any}, value)
-    # What is read back is a function of another type each time, which running code cannot call yet.
-    value isa Function && startswith(String(nameof(value)), "#") && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
-        "the value is a closure or an anonymous function, which cannot be read back; return a named function, or a " *
-        "struct that can be called"))
-    value isa Task && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
-        "the value is a task, which cannot be read back: nobody runs its copy; return fetch(task)"))
+    # Before it is serialized: it may have what cannot be.
+    definitions = definitions_in(value)
     bytes = IOBuffer()
     Serialization.serialize(bytes, value)
-    foreach(definition -> write(bytes, htol(definition.hash)), definitions_in(value))
+    foreach(definition -> write(bytes, htol(definition.hash)), definitions)
     return take!(bytes)
 end
 
@@ -47,20 +47,21 @@ struct Definition
     hash::UInt64
 end
 
-# What a type says of its values: the structs and enums in them, and whether these are all.
+# What a type says of its values: the structs and enums in them, and whether these are all; and why they cannot be read
+# back, if they cannot.
 struct TypeContent
     definitions::Vector{Definition}
     is_all::Bool
+    refusal::String
 end
 
 # The structs and enums in a value.
 function definitions_in(@nospecialize(value))
     value isa Plain && return NO_DEFINITIONS
-    content = content_of(typeof(value))
+    value isa Type && return search!(Search(Definition[], nothing), value).found
+    content = readable_content(value)
     content.is_all && return content.definitions
-    search = Search(Definition[], nothing)
-    search!(search, value)
-    return search.found
+    return search!(Search(Definition[], nothing), value).found
 end
 
 const NO_DEFINITIONS = Definition[]
@@ -78,10 +79,11 @@ mutable struct Search
 end
 
 function search!(search, @nospecialize(value))
-    content = content_of(typeof(value))
+    value isa Type && return search_parameters!(search, value)
+    content = readable_content(value)
     isempty(content.definitions) || union!(search.found, content.definitions)
-    content.is_all && return
-    ismutable(value) && was_seen!(search, value) && return
+    content.is_all && return search
+    ismutable(value) && was_seen!(search, value) && return search
     if value isa Elements
         search_elements!(search, value)
     else
@@ -91,6 +93,18 @@ function search!(search, @nospecialize(value))
             field isa Plain || search!(search, field)
         end
     end
+    return search
+end
+
+# A type is written by its name, and the values that are its parameters by their fields.
+function search_parameters!(search, @nospecialize(T))
+    T isa Union && foreach(part -> search_parameters!(search, part), Base.uniontypes(T))
+    body = Base.unwrap_unionall(T)
+    body isa DataType || return search
+    for parameter in body.parameters
+        parameter isa Union{Plain,TypeVar} || search!(search, parameter)
+    end
+    return search
 end
 
 function search_elements!(search, value)
@@ -115,18 +129,52 @@ const Elements = isdefined(Core, :GenericMemory) ? Union{Array,Core.GenericMemor
 const CONTENTS = Ref(IdDict{Any,TypeContent}())
 const CONTENTS_LOCK = ReentrantLock()
 
+function readable_content(@nospecialize(value))
+    content = content_of(typeof(value))
+    isempty(content.refusal) || throw(PhiCacheError(ERROR_INVALID_ARGUMENT, content.refusal))
+    return content
+end
+
 function content_of(@nospecialize(T))
     content = get(CONTENTS[], T, nothing)
     return content === nothing ? new_content(T) : content::TypeContent
 end
 
 @noinline new_content(@nospecialize(T)) = lock(CONTENTS_LOCK) do
-    content = TypeContent([Definition(own, fnv1a(string(spell(own), ' ', with_fields(own))))
-                           for own in (T <: Named ? [] : own_types!(Any[], T))], T <: Named || has_all(T))
+    closures = closures!(Any[], T)
+    definitions = [Definition(own, fnv1a(string(spell(own), ' ', with_fields(own))))
+                   for own in (T <: Named ? [] : own_types!(Any[], T))]
+    # They are written by their names, which have numbers: these are the same only in the same build of their module.
+    append!(definitions, [Definition(closure, fnv1a(string(spell(closure), '@',
+                                                           Base.module_build_id(parentmodule(closure)))))
+                          for closure in closures])
+    content = TypeContent(definitions, T <: Named || has_all(T), refusal(T, closures))
     known = copy(CONTENTS[])
     known[T] = content
     CONTENTS[] = known
     return content
+end
+
+# Anonymous and inner functions in the values of a type.
+function closures!(found, @nospecialize(T))
+    (T isa DataType && !(T <: Type) && !(T in found)) || return found
+    T <: Function && startswith(String(nameof(T)), "#") && is_numbered(String(nameof(T))) && push!(found, T)
+    foreach(parameter -> closures!(found, parameter), T.parameters)
+    return found
+end
+
+# The functions of a script are written with their code. What is read back is a function of another type each time,
+# which running code cannot call yet.
+function refusal(@nospecialize(T), closures)
+    T <: Task && return "the value is or contains a task, which cannot be read back: nobody runs its copy; return " *
+                        "fetch(task)"
+    T <: SystemObject && return "the value is or contains an open $(nameof(T)), which cannot be read back: its copy " *
+                                "refers to nothing; return what was read from it, or its name"
+    any(closure -> parentmodule(closure) in (Main, Serialization.__deserialized_types__), closures) &&
+        return "the value is or contains a closure or an anonymous function, which cannot be read back; use a named " *
+               "function, or a struct that can be called" *
+               (T <: Union{Base.Generator,Iterators.Filter} ? "; of an iterator, return collect(iterator)" : "")
+    return ""
 end
 
 # Whether all that is in a value follows from its type.

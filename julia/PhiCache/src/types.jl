@@ -87,10 +87,24 @@ add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 # Whether a user may define methods for the type.
 is_own_type(T) = !(T <: Function) && !(Base.moduleroot(parentmodule(T)) in (Core, Base))
 
-# The contents of a number, text, set or dictionary in an exact key: what `shown!` adds, its value or its items. An
-# immutable struct of another package may hold more (a modulus, a language, a default), so its fields are added.
-@inline exact_contents(shown!, value) = may_hold_more(value) ? add_fields! : shown!
-may_hold_more(value) = is_own_type(typeof(value)) && isstructtype(typeof(value)) && !ismutable(value)
+# The contents of a number, text, set or dictionary: what `shown!` adds, its value or its items. A struct of another
+# package may hold more (a modulus, a language, a default), so its fields are added. If it is mutable, the others are how
+# it keeps its items: only fields that are constants, functions or types are added, after the items.
+@inline exact_contents(shown!, value) = !may_hold_more(value) ? shown! : !ismutable(value) ? add_fields! :
+                                        (key, value) -> add_with_constants!(shown!, key, value)
+may_hold_more(value) = is_own_type(typeof(value)) && isstructtype(typeof(value))
+
+function add_with_constants!(shown!, key, value)
+    tuple!(key) do
+        shown!(key, value)
+        for index in 1:nfields(value)
+            isdefined(value, index) || continue
+            field = getfield(value, index)
+            (is_constant(typeof(field)) || field isa Union{Function,Type}) && add!(key, (index, field))
+        end
+    end
+end
+
 # Common types of Julia, for which the compiler answers.
 may_hold_more(::Union{Base.BitInteger,BigInt,SubString,Set,BitSet,Dict,IdDict}) = false
 
@@ -105,13 +119,13 @@ add!(key::KeyBuilder, value::Char) =
     add_typed!((key, value) -> add!(key, Int64(reinterpret(UInt32, value))), key, value)
 add!(key::KeyBuilder, value::Regex) =
     add_typed!((key, value) -> add!(key, (value.pattern, value.compile_options, value.match_options)), key, value)
-add!(key::KeyBuilder, value::Module) = add_typed!((key, value) -> add!(key, join(fullname(value), '.')), key, value)
+add!(key::KeyBuilder, value::Module) = add_typed!((key, value) -> add!(key, type_name(value)), key, value)
 add!(key::KeyBuilder, value::Type) = add_typed!((key, value) -> add!(key, name_in(key, value)), key, value)
 
 add!(key::KeyBuilder, value::Rational) = is_exact(key) ? add_typed!(add_fields!, key, value) : add_value!(key, value)
 add!(key::KeyBuilder, value::BigFloat) = is_exact(key) ? add_typed!(add_digits!, key, value) : add_value!(key, value)
 add!(key::KeyBuilder, value::Complex) =
-    !is_exact(key) && iszero(imag(value)) ? add!(key, real(value)) : add_typed!(add_fields!, key, value)
+    !is_exact(key) && is_zero(imag(value)) ? add!(key, real(value)) : add_typed!(add_fields!, key, value)
 
 # A number by its value: as the integer or double that it is equal to, if any.
 function add_value!(key, value)
@@ -134,7 +148,7 @@ add!(key::KeyBuilder, value::AbstractArray) =
     is_exact(key) || Base.has_offset_axes(value) ? add_typed!(add_fields!, key, value) : add_plain!(key, value)
 
 add_plain!(key, value::AbstractVector{Float64}) = add!(key, convert(Vector{Float64}, value))
-add_plain!(key, value::AbstractVector) = tuple!(() -> add_each!(key, value), key)
+add_plain!(key, value::AbstractVector) = tuple!(() -> add_each!(key, assigned(value)), key)
 add_plain!(key, value::AbstractArray) = tuple!(() -> (add!(key, size(value)); add_plain!(key, vec(value))), key)
 
 add_array!(key, value::AbstractVector) = add_elements!(key, value)
@@ -142,15 +156,24 @@ add_array!(key, value::AbstractArray) = tuple!(() -> (add!(key, size(value)); ad
 
 add_elements!(key, value::AbstractVector{Float64}) = add!(key, convert(Vector{Float64}, value))
 add_elements!(key, value::AbstractVector{T}) where {T} =
-    tuple!(() -> foreach(item -> add_element!(key, item, T), value), key)
+    tuple!(() -> foreach(item -> add_element!(key, item, T), assigned(value)), key)
+
+# The array, if all its elements have values.
+function assigned(value::AbstractArray{T}) where {T}
+    isbitstype(T) || all(index -> isassigned(value, index), LinearIndices(value)) || throw(ArgumentError(
+        "an array of type $(typeof(value)) cannot be part of a key, because some of its elements have no value; assign " *
+        "all elements first, for example by fill(nothing, $(join(size(value), ", ")))"))
+    return value
+end
 
 # Sets and dictionaries: those of Base have no order; others are encoded in the order of iteration.
 add!(key::KeyBuilder, value::AbstractSet) =
-    is_exact(key) ? add_typed!(exact_contents(add_in_order!, value), key, value) : add_set!(key, value)
+    is_exact(key) || may_hold_more(value) ? add_typed!(exact_contents(add_in_order!, value), key, value) :
+                                            add_set!(key, value)
 add!(key::KeyBuilder, value::Union{Set,BitSet}) =
     is_exact(key) ? add_typed!(add_set!, key, value) : add_set!(key, value)
 add!(key::KeyBuilder, value::AbstractDict) =
-    add_typed!(is_exact(key) ? exact_contents(add_in_order!, value) : add_in_order!, key, value)
+    add_typed!(exact_contents(add_in_order!, value), key, value)
 add!(key::KeyBuilder, value::Dict) = add_typed!(add_set!, key, value)
 
 add_set!(key, value) = add_items!(set!, key, value)
@@ -174,8 +197,8 @@ function add_content!(key, value::Base.RefValue{T}) where {T}
     return add_element!(key, value[], T)
 end
 
-# The names of types, computed once. Within a process no two types have the same name: a second type with the same text
-# (for example because its module was replaced) gets a number. The table is replaced, never changed, so reading it takes
+# The names of types and modules, computed once. Within a process no two of them have the same name: a second one with
+# the same text (for example because a module was replaced) gets a number. The table is replaced, never changed, so reading it takes
 # no lock.
 struct TypeName
     text::String
@@ -203,9 +226,9 @@ is_numbered(name) = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", name)
 
 # After the name of a type comes a hash of the fields of the structs in it. It is short, because a hit copies it.
 @noinline new_name(@nospecialize(T)) = lock(TYPE_NAMES_LOCK) do
-    spelled = replace(spell(T), '\0' => "\\0")
+    spelled = replace(T isa Module ? join(fullname(T), '.') : spell(T), '\0' => "\\0")
     fields = join(map(with_fields, own_types!(Any[], T)), ' ')
-    is_nameless = is_numbered(string(spelled, ' ', fields))
+    is_nameless = !(T isa Module) && is_numbered(string(spelled, ' ', fields))
     isempty(fields) || (spelled = string(spelled, '~', string(fnv1a(fields), base=62)))
     name = is_nameless ? of_this_process(spelled) : spelled
     number = 1
@@ -238,14 +261,20 @@ function own_types!(found, @nospecialize(T))
     T isa UnionAll && return own_types!(found, T.body)
     T isa Union && return (foreach(part -> own_types!(found, part), Base.uniontypes(T)); found)
     (T isa DataType && !(T in found)) || return found
-    foreach(parameter -> own_types!(found, parameter), T.parameters)
-    is_own = !(nameof(Base.moduleroot(parentmodule(T))) in (:Core, :Base, :Dates)) && !(T <: Function)
+    # A parameter may be a value: the type has it as its fields, like a value.
+    foreach(parameter -> own_types!(found, parameter isa Union{Type,TypeVar} ? parameter : typeof(parameter)),
+            T.parameters)
+    is_own = !(nameof(Base.moduleroot(parentmodule(T))) in (:Core, :Base, :Dates)) && !is_definition(T)
     if is_own && (T <: Enum ? isconcretetype(T) : isstructtype(T))
         push!(found, T)
         T <: Enum || foreach(field -> own_types!(found, field), fieldtypes(T))
     end
     return found
 end
+
+# Whether it is the type of a function definition, of a closure or of a memo, and not a struct that can be called.
+is_definition(@nospecialize(T)) = T <: Function && isstructtype(T) &&
+    (fieldcount(T) == 0 || startswith(String(nameof(T)), '#') || parentmodule(T) === @__MODULE__)
 
 with_fields(@nospecialize(T)) = string(nameof(T), "(", join(T <: Enum ?
     ["$member=$(Integer(member))" for member in instances(T)] :

@@ -32,7 +32,7 @@ end
         complete(lease)
         equal && return kept
         hear = cache.verification.ondifference
-        hear === nothing || hear(reservation.flight_key[2], kept, value)
+        hear === nothing || hear(without_type(cache, reservation.flight_key[2]), kept, value)
         return value
     finally
         close(lease)

@@ -2,9 +2,23 @@
 
 import Dates
 
+struct DiskHolds
+    f::Function
+    number::Any
+end
+(held::DiskHolds)(x) = held.f(x) + first(held.number)
+
 struct DiskPoint
     x::Int
 end
+
+# Functions with a constant: one in the type, one in a field.
+struct Shift{S} end
+(::Shift{S})(x) where {S} = x + S
+struct ShiftBy <: Function
+    by::Float64
+end
+(shift::ShiftBy)(x) = x + shift.by
 
 small_identity() = Fingerprint(fill(0.5, 8, 3), trues(3, 3), "disk test")
 
@@ -95,21 +109,23 @@ function test_disk(directory)
             memo = Memo(first_of; cache=cache, prefix="first@1")
             method = CachedMethod((object, x) -> first_of(x); prefix="method")
             one = One(1, 2)
-            print(map(memo, (one, Two(one), [one], (1, one), Tree([]), Color(1), [Color(1)])))
+            print(map(memo, (one, Two(one), [one], (1, one), Tree([]), Color(1), [Color(1)], Act(1, 2), Val(one))))
             of_cache(request) = (hits = info(cache).hits; foreach(request, (one, ("x", Two(one)))); info(cache).hits - hits)
             print(of_cache(key -> get!(() -> "", cache, key)), of_cache(x -> method(cache, nothing, x)))
             print(info(memo).hits)"""
-        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2"
-        after = "struct One; b::Int; a::Int; end; @enum Color red=2 green=1"
+        act = "struct Act <: Function"
+        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2; $act; a::Int; b::Int; end"
+        after = "struct One; b::Int; a::Int; end; @enum Color red=2 green=1; $act; b::Int; a::Int; end"
         run_with(definitions) = read(julia("-e", script(definitions)), String)
-        @test endswith(run_with(before), "000") && endswith(run_with(before), "227")
+        @test endswith(run_with(before), "000") && endswith(run_with(before), "229")
         output = run_with(after)
         @test endswith(output, "001") && occursin("\"green\"", output)  # only the tree is the same
     end
 
     @testset "a value with a struct or an enum that has changed is an error" begin
         values = ("One(1, 2)", "Any[3, One(1, 2)]", "[One(1, 2)]", "Dict(:one => One(1, 2))", "Holds(One(1, 2))",
-                  "(Color(1), 2)", "Color(1)")
+                  "(Color(1), 2)", "Color(1)", "Act(1, 2)", "Val(One(1, 2))", "Holds(Val(Color(1)))", "Val{Color(1)}",
+                  "Any[Vector{Val{(3, One(1, 2))}}]")
         script(definitions) = """
             using PhiCache; $definitions
             struct Holds; held::Any; end
@@ -123,12 +139,24 @@ function test_disk(directory)
                 end
             end"""
         run_with(definitions) = read(julia("-e", script(definitions)), String)
-        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2"
+        act = "struct Act <: Function"
+        before = "struct One; a::Int; b::Int; end; @enum Color red=1 green=2; $act; a::Int; b::Int; end"
         @test run_with(before) == run_with(before) == "same" * "true"^length(values)
-        for after in ("struct One; b::Int; a::Int; end; @enum Color red=2 green=1",
-                      "struct One; a::Int; b::Float64; end; One(a::Int, b::Int) = One(a, Float64(b)); @enum Color green=1")
+        for after in ("struct One; b::Int; a::Int; end; @enum Color red=2 green=1; $act; b::Int; a::Int; end",
+                      "struct One; a::Int; b::Float64; end; One(a::Int, b::Int) = One(a, Float64(b)); " *
+                      "@enum Color green=1; $act; a::Int; b::Float64; end; Act(a::Int, b::Int) = Act(a, Float64(b))")
             @test run_with(after) == "same" * 'x'^length(values)
         end
+    end
+
+    @testset "a value with a closure of a module is an error in the next run" begin
+        script(definition) = """
+            using PhiCache
+            module Closures; f = $definition; end
+            cache = DiskCache("closures of modules"; directory="$directory")
+            print(try get!(() -> (Closures.f, 1), cache, "key")[1](1) catch error; error.message end)"""
+        @test read(julia("-e", script("x -> x + 1")), String) == "2"
+        @test occursin("whose definition has changed", read(julia("-e", script("x -> x + 5")), String))
     end
 
     @testset "a key has the same bytes as everywhere" begin
@@ -168,6 +196,71 @@ function test_disk(directory)
             @test plus(shift) == local_plus(shift) == 1.0 + shift
         end
         @test applied(sin, 1.0) == sin(1.0) && applied(cos, 1.0) == cos(1.0)
+        # In tuples and structs, in functions, in memos, in fields of any type.
+        @noinline of_pair(pair) = Memo(x -> pair[1](x) + pair[2]; cache=cache, prefix="pair@1")(1.0)
+        @noinline of_struct(held) = Memo(held; cache=cache, prefix="struct@1")(1.0)
+        @noinline of_type(T) = Memo(x -> Float64(T(x)); cache=cache, prefix="type@1")(0.1)
+        @noinline of_inner(shift) = (inner(x) = x + shift; Memo(x -> inner(x); cache=cache, prefix="inner@1")(1.0))
+        @noinline function of_memo(shift)
+            @phicache inner(x) = x + shift
+            return Memo(x -> inner(x); cache=cache, prefix="memo@1")(1.0)
+        end
+        @noinline of_keyword(shift) = Memo((x; more=1.0) -> x + more + shift; cache=cache, prefix="keyword@1")(1.0; more=2.0)
+        @noinline function local_keyword(shift)
+            @phicache cache=cache prefix="local keyword@1" f(x; more=1.0)::Float64 = x + more + shift
+            return f(1.0; more=2.0)
+        end
+        for f in (sin, cos), number in (1, 2), make in (tuple, (f, number) -> (first=f, second=number),
+                                                        (f, number) -> (f, (number, sin)[1]), Pair)
+            @test of_pair(make(f, number)) == f(1.0) + number
+            @test of_struct(DiskHolds(f, number)) == of_struct(DiskHolds(f, (number,))) == f(1.0) + number
+        end
+        @test of_type(Float32) == Float64(0.1f0) && of_type(Float64) == 0.1
+        for number in 1.0:3.0, f in (of_inner, of_memo)
+            @test f(number) == 1 + number
+        end
+        for number in 1.0:3.0, f in (of_keyword, local_keyword)
+            @test f(number) == 3 + number
+        end
+        # Functions that have captured themselves and each other.
+        function of_itself(first)
+            @phicache cache=cache prefix="fibonacci@1" f(n)::Float64 = n < 2 ? first : f(n - 1) + f(n - 2)
+            return f(10)
+        end
+        function of_each_other(last)
+            @phicache cache=cache prefix="even@1" even(n)::Float64 = n == 0 ? last : odd(n - 1)
+            @phicache cache=cache prefix="odd@1" odd(n)::Float64 = n == 0 ? -last : even(n - 1)
+            return even(11)
+        end
+        for misses in (46, 0)
+            before = info(cache).misses
+            @test of_itself(1.0) == 89 && of_itself(2.0) == 178 && of_each_other(1.0) == -1 && of_each_other(2.0) == -2
+            @test info(cache).misses - before == misses
+        end
+        # Other processes could not tell one anonymous function from another.
+        for captured in (x -> x + 1, x -> x + 2), run in (() -> applied(captured, 1.0), () -> of_pair((captured, 1)))
+            @test occursin("has captured an anonymous function", message_of(run))
+        end
+        # The next run may have captured other constants, alone or inside functions, tuples and structs.
+        @noinline held_by(f) = applied(f, 2.0)
+        @noinline text_of(value) = Memo(x -> string(value); cache=other, prefix="text@1")(1)
+        @noinline second_of(pair) = Memo(x -> pair[2]; cache=other, prefix="second@1")(1)
+        other = open_cache(String, "constants of closures")
+        for shift in (1.0, 2.0)
+            adding = Base.Fix2(+, shift)
+            for f in (adding, (let g = adding; inner(x) = g(x); inner; end), Shift{shift}(), ShiftBy(shift), Memo(adding))
+                @test held_by(f) == 2.0 + shift
+            end
+            @test Memo(Shift{shift}(); cache=cache, prefix="shift@1")(2.0) == 2.0 + shift
+            @test Memo(ShiftBy(shift); cache=cache, prefix="shiftby@1")(2.0) == 2.0 + shift
+        end
+        for value in Any[big(1), big(2), big"1.5", big"2.5", r"a", r"b", v"1.0", v"2.0", Int8, Int16, Base, Core,
+                         1 // big(2), 1 // big(3), Some(big(1)), Some{Any}(1), Some{Any}(2), Some{Any}(1.0), (1, [2]), (2, [2])]
+            @test text_of(value) == string(value)
+        end
+        for text in ("one", "two")
+            @test second_of(([1], text)) == text
+        end
     end
 
     @testset "handles of one context are one cache, with the same options" begin

@@ -89,6 +89,7 @@ end
     end
     @test status_of(() -> sent(cache)["key"]) == PhiCache.ERROR_INVALID_HANDLE
     @test status_of(() -> sent(memo)(1)) == PhiCache.ERROR_INVALID_HANDLE
+    @test occursin("Distributed (send a function by its name", message_of(() -> sent(cache)["key"]))
     @test cache["key"] == 1 && memo(-2) == 2
 end
 

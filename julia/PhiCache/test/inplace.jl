@@ -11,6 +11,11 @@
     @test matrices["key"] == [0 0 0; 0 0 5]
     @test memoize!(identity, cache, "empty", 0) == Float64[]
     @test_throws ArgumentError memoize!(identity, cache, "negative", -1)
+    for sizes in ((2^40, 2^40), (2^62, 2))  # their products overflow to 0, and to a negative number
+        @test occursin("has more bytes",
+                       message_of(() -> memoize!(entry -> fill!(entry, 3), matrices, "large", sizes...)))
+    end
+    @test !haskey(matrices, "large")
     @test occursin("expected integers", message_of(() -> memoize!(identity, cache, "fraction", 1.5)))
     @test_throws DimensionMismatch memoize!(identity, cache, ("key", 1), 4)
     @test_throws DimensionMismatch memoize!(identity, matrices, "key", 3, 2)

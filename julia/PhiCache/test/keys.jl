@@ -9,6 +9,7 @@ struct Items <: AbstractSet{Any}
 end
 Base.iterate(set::Items, state...) = iterate(set.items, state...)
 Base.length(set::Items) = length(set.items)
+PhiCache.add!(key::KeyBuilder, set::Items) = PhiCache.add_set!(key, set)
 
 from_hex(hex) = hex2bytes(hex)
 text_from_hex(hex) = String(from_hex(hex))
@@ -237,6 +238,19 @@ struct Node
 end
 end
 
+@testset "an array with elements that have no value is refused in one line" begin
+    memo = Memo(x -> 1)
+    undefined = Vector{Any}(undef, 1)
+    for array in (undefined, Vector{String}(undef, 2), Matrix{Any}(undef, 2, 2), view(undefined, 1:1), (1, undefined),
+                  [undefined], Ref(undefined), undefined')
+        for make in (memo, encode_key, encode_typed_key, array -> DictCache{Int}()[(array,)])
+            @test occursin(r"elements have no value; assign all .*fill\(nothing, \d", message_of(() -> make(array)))
+        end
+    end
+    # The next key is not affected.
+    @test memo(Any[1]) == 1 && encode_key(Any[1]) == encode_key([1])
+end
+
 @testset "an error of add! names the type" begin
     message(key) = try Memo(x -> 1)(key) catch exception; exception.message end
     @test message(Wrong.Two(1)) == "add! for Main.Wrong.Two adds a second element; add one tuple of all elements"
@@ -325,7 +339,13 @@ end
     cache[("a", 1)] = 2
     @test cache["a", 1] == cache[encode_key("a", 1)] == cache[("a", 1.0)] == 2
     cache[""] = 3
-    @test cache[UInt8[]] == 3
+    @test cache[UInt8[]] == cache[KeyParts()] == get_many(cache, [""])[1] == 3 && "" in keys(cache)
+    # A list without arguments is no empty key, and an empty prefix is not the same as none.
+    empty_list, without_prefix, with_empty = (DictCache{Int}() for _ in 1:3)
+    empty_list[()] = 1
+    @test empty_list[encode_key()] == 1 && !haskey(empty_list, "")
+    @test Memo(() -> 2; cache=without_prefix)() == Memo(() -> 2; cache=with_empty, prefix="")() == 2
+    @test collect(keys(without_prefix)) != collect(keys(with_empty))
     for (value, key) in enumerate((1, nothing, :symbol, [1, 2], (a=1,), [1 2; 3 4], 1//3, 'a', CAUSE, Int))
         cache[key] = value
         @test cache[key] == cache[(key,)] == value
@@ -408,6 +428,32 @@ const DIFFERENT = Any[
     @test exact_key(shared...) == encode_typed_key(shared...) && untyped_exact_key(shared...) == encode_key(shared...)
 end
 
+# The processor takes subnormal numbers for zero then, in this thread.
+function with_zero_subnormals(f)
+    set_zero_subnormals(true) || error("the processor cannot do it")
+    try
+        return f()
+    finally
+        set_zero_subnormals(false)
+    end
+end
+
+@testset "subnormal numbers keep their keys where the processor takes them for zero" begin
+    numbers = [5e-324, -5e-324, 1e-310, prevfloat(floatmin(Float64)), floatmin(Float64), 0.0, -0.0, 1.0, -2.0^63, NaN, Inf]
+    small = Any[1.0f-45, -1.0f-45, prevfloat(floatmin(Float32)), floatmin(Float32), 0.0f0, -0.0f0, Float16(6e-8),
+                -Float16(6e-8), nextfloat(Float16(0))]
+    arguments = Any[numbers..., small..., numbers, Float32[small[1:6]...], complex.(numbers, reverse(numbers))...,
+                    complex.(1.0, numbers)..., (complex(1.0f0, x) for x in small[1:6])..., Set(numbers), Set(small[1:6]),
+                    Set([numbers]), Dict(numbers .=> 1), 1.5 => numbers[1], view(numbers, 1:3)]
+    encoders = (encode_key, encode_typed_key, exact_key, untyped_exact_key)
+    for argument in arguments, encode in encoders
+        @test encode(argument) == with_zero_subnormals(() -> encode(argument))
+    end
+    # Numbers of equal value are equal, whatever their types.
+    @test with_zero_subnormals(() -> encode_key(small[1])) == encode_key(Float64(small[1])) == encode_key(big(small[1]))
+    @test allunique(with_zero_subnormals(() -> map(encode_key, numbers[1:6])))
+end
+
 @testset "different types have different names" begin
     first_one = include_string(Main, "module Replaced; struct Thing end; end; Replaced.Thing()")
     key = exact_key(first_one)
@@ -421,6 +467,13 @@ meaning(@nospecialize x) =
     x isa Tuple ? Any["tuple", map(meaning, Any[x...])...] :
     x isa Set ? Any["set", Set(map(meaning, Any[x...]))] :
     Any[string(typeof(x)), x]
+
+@testset "a module that replaces another one is another argument" begin
+    settings = [Core.eval(Module(:Settings), :(const STEP = $step; @__MODULE__)) for step in (1, 2)]
+    step_of = Memo(within -> within.STEP)
+    @test map(step_of, settings) == map(step_of, settings) == [1, 2] && info(step_of).hits == 2
+    @test allunique([encode_key(within) for within in settings]) && encode_key(Base) == encode_key(Base)
+end
 
 @testset "random arguments have equal keys only if they are equal" begin
     random(depth) = rand((() -> nothing, () -> rand(Bool), () -> rand(-2:2), () -> rand((0.0, 1.0, 0.5, -1.0)),

@@ -167,6 +167,9 @@ end
     for code in (:(@phicache typed=false kind(x::String) = x), :(@phicache returns=Vector{Any} kind(x::String) = [x])) 
         @test_throws ArgumentError Core.eval(Definitions, code)
     end
+    listed = Meta.parse("@phicache cache=cache, prefix=\"kind\" kind(x) = x")
+    error = try macroexpand(Definitions, listed) catch exception; exception end
+    @test occursin("spaces between them, not commas", sprint(showerror, error))
     Core.eval(Definitions, :(@phicache shape(x::Symbol)::String = "name"))
     @test Base.invokelatest(shape, :a) == "name"
 end

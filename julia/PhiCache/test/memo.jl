@@ -209,7 +209,21 @@ Base.codeunit(text::Tagged, index::Integer) = codeunit(text.text, index)
 Base.isvalid(text::Tagged, index::Integer) = isvalid(text.text, index)
 Base.iterate(text::Tagged, index::Integer=1) = iterate(text.text, index)
 
-# A mutable one has its items in the key.
+# Mutable ones have their items in the key, and fields that are constants, functions or types.
+mutable struct Defaulting{K,V} <: AbstractDict{K,V}
+    default::Any
+    items::Dict{K,V}
+end
+Base.iterate(dictionary::Defaulting, state...) = iterate(dictionary.items, state...)
+Base.length(dictionary::Defaulting) = length(dictionary.items)
+
+mutable struct Changing{T} <: AbstractSet{T}
+    universe::Int
+    items::Set{T}
+end
+Base.iterate(set::Changing, state...) = iterate(set.items, state...)
+Base.length(set::Changing) = length(set.items)
+
 mutable struct Ordered{K,V} <: AbstractDict{K,V}
     items::Vector{Pair{K,V}}
 end
@@ -230,6 +244,18 @@ Base.length(dictionary::Ordered) = length(dictionary.items)
     @test first_item(Ordered([1 => 2, 3 => 4])) == 2 && first_item(Ordered([3 => 4, 1 => 2])) == 4
     @test first_item(Ordered([1 => 2, 3 => 4])) == 2 && info(first_item).hits == 1
     @test_throws ArgumentError second(Base.unsafe_convert(Cstring, "an address"))
+    # So it is in the keys of a cache, if it is a set or a dictionary.
+    first_field, plain = Memo(value -> getfield(value, 1)), DictCache{Any}()
+    for last in (5, (1, "two"), sin, Int, :symbol), make in (default -> Defaulting(default, Dict(1 => 2)),
+                                                             default -> WithDefault(Dict{Any,Any}(1 => 2), default))
+        value = make(last)
+        @test first_field(value) == value.items || first_field(value) == last
+        @test get!(() -> last, plain, (value,)) == plain[(make(last),)] == last
+    end
+    for universe in (5, 7), make in (universe -> Changing(universe, Set([1])), universe -> Within(Set([1]), universe))
+        @test get!(() -> universe, plain, (make(universe),)) == universe
+    end
+    @test length(plain) == 14
 end
 
 @testset "a stack overflow is a StackOverflowError, and the memo still works" begin
@@ -268,6 +294,11 @@ struct Adding
     numbers::Vector{Float64}
 end
 (adding::Adding)(x) = adding.numbers[1] + x
+struct Applying
+    f::Function
+    number::Any
+end
+(applying::Applying)(x) = applying.f(x)
 
 @testset "closures with other captured values are other functions" begin
     cache = DictCache{Any}()
@@ -298,6 +329,8 @@ end
         @test f([number]) == 1 + number
     end
     @test map(plus_second, (1.0, 2.0)) == (2.0, 3.0)
+    @noinline of_function(f) = Memo(Applying(f, 1); cache=cache, prefix="of function")(1.0)
+    @test of_function(sin) == sin(1.0) && of_function(cos) == cos(1.0)
     # A local function that calls itself finds its values again.
     function fibonacci(n)
         @phicache cache=cache prefix="fibonacci" f(n)::Any = n < 2 ? n : f(n - 1) + f(n - 2)

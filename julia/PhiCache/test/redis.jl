@@ -82,6 +82,46 @@ function test_redis(server)
         empty!(cache)
     end
 
+    @testset "a cache finds only values of its type" begin
+        given = Any["key", UInt8[1, 2], ("channel", 1), 5, KeyParts([1.5]), encode_key(1), repeat("long", 50),
+                    add!(KeyBuilder(), 7)]
+        for key in given
+            caches = [RedisCache{V}(config=config) for V in (Int, Float64, NTuple{8,UInt8}, Vector{Int}, String, Any)]
+            for (index, cache) in enumerate(caches)
+                @test !haskey(cache, key) && get(cache, key, nothing) === peek(cache, key) === nothing
+                @test get_many(cache, [key]) == [nothing]
+                @test cache isa RedisCache{Any} || withvalue(identity, cache, key, UInt8) === nothing
+                cache[key] = (1, 1.0, ntuple(UInt8, 8), [1], "eight ch", nothing)[index]
+            end
+            @test caches[1][key] === 1 && caches[2][key] === 1.0 && caches[5][key] == "eight ch"
+            delete!(caches[1], key)
+            @test !haskey(caches[1], key) && haskey(caches[2], key)
+        end
+        # What a builder, its bytes and a tuple are keys of is the same.
+        cache = RedisCache{Int}(config=config)
+        cache[(1, "two")] = 3
+        @test cache[encode_key(1, "two")] == cache[add!(KeyBuilder(), 1, "two")] == 3
+        # A method, and a memo with the keys of C.
+        method = CachedMethod((object, x) -> object; prefix="m")
+        @test method(cache, 1, 5) === 1 && method(RedisCache{Float64}(config=config), 2.5, 5) === 2.5
+        untyped(V) = Memo(x -> V(2); cache=RedisCache{V}(config=config), prefix="untyped", typed=false)
+        @test untyped(Int)(5) === 2 && untyped(Float64)(5) === 2.0
+        # The callback of verified mode gets the key that finds the value.
+        heard = []
+        checked = RedisCache{Int}(config=config, verify_every=1, ondifference=(key, _...) -> push!(heard, key))
+        get!(() -> 4, checked, (1, "two"))
+        @test heard == [encode_key(1, "two")]
+        # Programs in C have bytes.
+        bytes = RedisCache{Vector{UInt8}}(config=config)
+        PhiCache.store(bytes, "of C", [0x01, 0x02])
+        @test bytes["of C"] == [0x01, 0x02] && !haskey(RedisCache{String}(config=config), "of C")
+        # With no_checksum any values are as in C.
+        bare = RedisCache{Float64}(config=config, no_checksum=true)
+        bare["bare"] = 1.5
+        @test RedisCache{Vector{UInt8}}(config=config, no_checksum=true)["bare"] == reinterpret(UInt8, [1.5])
+        empty!(cache)
+    end
+
     @testset "values with checksums and without are told apart" begin
         cache = RedisCache{Vector{Int}}(config=config)
         bare = RedisCache{Vector{Int}}(config=config, no_checksum=true)

@@ -115,6 +115,19 @@ end
     @test occursin("0x4", error.message) && occursin("bit 0 of a mask is Julia's node 1", error.message)
 end
 
+@testset "the TPM of a PyPhi program" begin
+    # Two nodes that copy each other, as in docs/keys.md: tpm[s0 + 1, s1 + 1, k + 1], the axes of PyPhi.
+    tpm = [Float64((s1, s0)[k]) for s0 in 0:1, s1 in 0:1, k in 1:2]
+    hex(network) = bytes2hex(Vector{UInt8}(network))
+    network = Fingerprint(reshape(tpm, 4, 2), [0 1; 1 0], "L1")
+    @test hex(network) == "5d23b1b074e2e652b547273fb6ef99c8fe87a7f510ccac1ab9b1a4689a3b8ccc"
+    # The rows as numpy writes them to a file.
+    tpm, n = rand(2, 2, 2, 3), 3
+    rows = [[tpm[(i & 1) + 1, (i >> 1 & 1) + 1, (i >> 2 & 1) + 1, k] for k in 1:n] for i in 0:7]
+    network = Fingerprint(reshape(tpm, 2^n, n), connected(3), "L1")
+    @test network == Fingerprint(permutedims(reshape(vcat(rows...), n, 2^n)), connected(3), "L1")
+end
+
 @testset "the number of nodes is not part of a fingerprint" begin
     network = Fingerprint(rand(8, 3), connected(3), "L1")
     bare = Fingerprint(network.bytes)

@@ -113,11 +113,38 @@ end
     @test cache["key"] == [1.0, 2.0]
 end
 
+# The closures of a module have names there.
+module WithClosures
+plus(number) = x -> x + number
+end
+
 @testset "what cannot be read back says so" begin
     cache = DictCache()
     error_of(f) = try f(); "" catch error; sprint(showerror, error) end
     @test occursin("a struct that can be called", error_of(() -> cache["key"] = x -> x))
     @test occursin("return fetch(task)", error_of(() -> cache["key"] = @async 1))
+    # Also in what contains it, before anything is stored.
+    plus(number) = x -> x + number
+    keyword(x; y=1) = x + y
+    for value in ((plus(1), 2), Any[1, plus(1)], [plus(1)], Linked(plus(1)), Dict(1 => plus(1)), Ref{Any}(plus(1)),
+                  (keyword, 1), sin ∘ plus(1), Memo(plus(1)), Linked(Any[(plus(1),)]))
+        @test occursin("a struct that can be called", error_of(() -> get!(() -> value, cache, "in a value")))
+        @test !haskey(cache, "in a value")
+    end
+    @test occursin("return collect(iterator)", error_of(() -> cache["key"] = (x + 1 for x in 1:3)))
+    @test occursin("return fetch(task)", error_of(() -> cache["key"] = (1, @async 1)))
+    # These have names that stay the same in this process.
+    for value in (WithClosures.plus(1), (WithClosures.plus(2), 1), Any[WithClosures.plus(3)], sin ∘ cos)
+        @test get!(() -> value, cache, value isa Function ? "f" : (value[1], 1)) == value
+        @test cache[value isa Function ? "f" : (value[1], 1)] == value
+        delete!(cache, "f")
+    end
+    for value in (open(@__FILE__), Base.PipeEndpoint(), Timer(10))
+        @test occursin("copy refers to nothing", error_of(() -> cache["key"] = value))
+        close(value)
+    end
+    cache["buffer"] = IOBuffer("text")
+    @test read(cache["buffer"], String) == "text"
     cache["key"] = sin
     @test cache["key"] === sin && !haskey(cache, "other")
     store_bytes(cache, "key", [1.0, 2.0])

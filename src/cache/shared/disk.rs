@@ -159,7 +159,7 @@ fn near_options(options: Options) -> Options {
 fn space_options(options: &Options) -> disk::Options {
     let default = disk::Options::default();
     disk::Options {
-        max_bytes: options.max_bytes.unwrap_or(default.max_bytes),
+        max_bytes: options.max_bytes,
         refresh: options.disk.refresh.unwrap_or(default.refresh),
         read_only: options.disk.read_only,
         sync: options.disk.sync,

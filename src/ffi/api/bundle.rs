@@ -91,7 +91,7 @@ pub unsafe extern "C" fn phicache_cache_load(
 }
 
 /// Makes a cache of the values in a file, which are read from there when they are asked for; those that are used again are
-/// kept in this process. Nothing is written: a store is REFUSED_DISABLED, a computed value is returned and not stored, and
+/// kept in this process. Nothing is written: a store is REFUSED_DISABLED, a computed value stays in this process, and
 /// `remove` and `clear` are errors. The file may be on a file system that cannot be written, and belong to another user. If
 /// it is replaced, the cache goes on with the old file; if it is truncated, what is gone is a miss.
 ///

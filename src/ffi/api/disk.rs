@@ -25,8 +25,9 @@
 //! processes (`options.read_only`) do not wait, and computations that wait for each other in a circle of processes are
 //! not noticed as such.
 //!
-//! `options.max_bytes` bounds all files in the directory, of all identities. Each process may exceed it by the segment
-//! that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole segments are removed:
+//! `options.max_bytes` bounds all files in the directory, of all identities. The directory keeps the bound that was asked
+//! for last, from the first store on; 0 asks for none, and 8 GiB count until somebody asks. Each process may exceed it by
+//! the segment that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole segments are removed:
 //! those with the least computing time per byte that have not been used for a long time. A value may be up to a quarter
 //! of the bound.
 //!

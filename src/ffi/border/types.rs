@@ -299,8 +299,8 @@ pub struct phicache_cache_options {
     /// A name of 1 to 63 bytes, without control characters, which no other cache has; NULL for no name.
     pub name: *const c_char,
     /// The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory. For
-    /// disk caches: the most bytes that all files in the directory may take, at least 1 MiB; 0 is 8 GiB.
-    /// While a value replaces another, both count. `on_full` says what happens then.
+    /// disk caches: the most bytes that all files in the directory may take, at least 1 MiB. The directory keeps it; 0 is
+    /// what it keeps, or 8 GiB. While a value replaces another, both count. `on_full` says what happens then.
     pub max_bytes: u64,
     /// For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never.
     pub ttl_ms: u64,
