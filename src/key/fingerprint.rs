@@ -178,7 +178,7 @@ mod tests {
         };
         for entry in [1.5, 1.0 + f64::EPSILON, -1e-300, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let message = with(entry).unwrap_err().to_string();
-            let named = format!("{entry} for node 1 in row 2; expected a probability");
+            let named = format!("{entry:?} for node 1 in row 2; expected a probability");
             assert!(message.contains(&named), "{message}");
         }
         for entry in [0.0, -0.0, f64::MIN_POSITIVE, 1.0] {
