@@ -286,44 +286,59 @@ may_hold_constants(T) = !isconcretetype(T) || is_constant(T) || T <: Union{Type,
 
 @generated function add_captured!(key, f::F) where {F}
     F <: Type && return :(nothing)
-    types = [parameter isa Type ? parameter : Val{parameter} for parameter in F.parameters]
-    fields = filter(index -> may_hold_constants(fieldtype(F, index)), 1:fieldcount(F))
-    parts = [:(isdefined(f, $index) && add_captured_part!(key, getfield(f, $index), $(is_inner(F, index))))
-             for index in fields]
-    isempty(types) && all(index -> fieldtype(F, index) === Core.Box, fields) &&
+    parts = captured_parts(F, :f)
+    isempty(F.parameters) && all(T -> T === Core.Box || !may_hold_constants(T), fieldtypes(F)) &&
         return Expr(:block, parts..., :(nothing))
-    return Expr(:block, :(begin_tuple!(key)), (:(add_parameter!(key, $type)) for type in types)..., parts...,
-                :(end_tuple!(key)), :(nothing))
+    return Expr(:block, :(begin_tuple!(key)), :(add_parameters!(key, F)), parts..., :(end_tuple!(key)), :(nothing))
 end
 
+captured_parts(T, value) =
+    [:(isdefined($value, $index) && add_captured_part!(key, getfield($value, $index), $(is_inner(T, index))))
+     for index in 1:fieldcount(T) if may_hold_constants(fieldtype(T, index))]
+
 # Whether a field is Julia's own, such as the function with the body of one with keyword arguments.
-is_inner(F, index) = F <: Function && startswith(String(fieldname(F, index)), "#")
+is_inner(T, index) = T <: Function && startswith(String(fieldname(T, index)), "#")
 
 # Appends a captured value, or the constants, functions and types that are in it.
 @generated function add_captured_part!(key, value::T, is_inner) where {T}
-    T <: Type && return :(add_parameter!(key, value))
-    (is_constant(T) || T === Module) && return :(add_argument!(key, value))
+    (T <: Union{Type,Module} || is_constant(T)) && return :(add_argument!(key, value))
     T === Core.Box && return :(add_boxed!(key, value))
     T <: Memo && return :(add_captured_part!(key, value.original, is_inner))
     T.mutable && return :(nothing)
-    name = T <: Function ? :(is_inner || add_captured_function!(key, T)) : :(add_parameter!(key, T))
-    return :(begin_tuple!(key); $name; add_captured!(key, value); end_tuple!(key))
+    return Expr(:block, :(begin_tuple!(key)), :(is_inner ? add_parameters!(key, T) : add_captured_type!(key, T)),
+                captured_parts(T, :value)..., :(end_tuple!(key)), :(nothing))
 end
 
-# Local functions that the compiler keeps in a variable, such as memos. They may have captured themselves. What else is in
-# such a variable may change.
-add_boxed!(key, box) = key.shared && key.depth <= 3 && isdefined(box, :contents) && box.contents isa Function ?
+# Local functions that the compiler keeps in a variable, such as memos. They may have captured themselves. What else is
+# in such a variable may change.
+add_boxed!(key, box) = key.shared && key.depth <= 2 && isdefined(box, :contents) && box.contents isa Function ?
                        add_captured_part!(key, box.contents, false) : nothing
 
 # The next run gives the number of an inner function to another one. What is left is its name, if it has one.
-function add_captured_function!(key, T)
+function add_captured_type!(key, ::Type{T}) where {T}
     key.shared && find_name(T).is_nameless || return add!(key, T)
     name = replace(String(nameof(T)), r"#[0-9]*" => "")
     isempty(name) && throw(ArgumentError(
         "the function of the memo has captured an anonymous function, which other processes cannot tell from others; " *
         "give it a name: g(x) = ..."))
-    return add!(key, name)
+    add!(key, name)
+    return add_parameters!(key, T)
 end
+
+# Appends the parameters of a type. What a field holds is added with its value.
+@generated function add_parameters!(key, ::Type{T}) where {T}
+    types = [parameter isa Type ? parameter : Val{parameter} for parameter in T.parameters]
+    return Expr(:block, (is_held(fieldtypes(T), type) ? :(add_held_type!(key, $type)) : :(add!(key, $type))
+                         for type in types)..., :(nothing))
+end
+
+# Whether a type is in those of the fields. (A parameter of a named tuple is the tuple of these.)
+is_held(fields, type) = any(field -> names_type(field, type), fields) ||
+                        type isa DataType && type <: Tuple && all(part -> is_held(fields, part), type.parameters)
+names_type(T, part) = T === part || T isa DataType && any(parameter -> names_type(parameter, part), T.parameters)
+
+# The number of an anonymous function means nothing to other processes.
+add_held_type!(key, T) = key.shared && find_name(T).is_nameless || add!(key, T)
 
 # Captured values, and their name. An object that may change is known by its identity, as a WeakRef: the next object at
 # its address is another one.
@@ -375,9 +390,6 @@ is_alive(captured::Captured) = all(value -> !(value isa WeakRef) || value.value 
 has_captured(captured, values) = length(captured.values) == length(values) && all(
     pair -> pair[1] isa WeakRef ? pair[2] isa WeakRef && pair[1].value === pair[2].value : pair[1] === pair[2],
     zip(captured.values, values))
-
-# The number of an anonymous function means nothing to other processes.
-add_parameter!(key, T) = key.shared && find_name(T).is_nameless || add!(key, T)
 
 value_type_name(V, cache) = type_name(V)
 value_type_name(V, ::RedisCache) = layout(V)

@@ -20,8 +20,8 @@ only the length of a value is checked.
 * `server_errors`: whether a failure of the server throws a `PhiCacheError` (`PhiCache.ERROR_REDIS`). If false, the
   lookup is a miss, the store is `PhiCache.REFUSED_SERVER`, and [`redis_health`](@ref) counts it. `delete!` and `empty!`
   throw in any case;
-* `no_checksum`: whether plain values are stored under plain keys, for other programs to read and write. If false, each value has a
-  checksum that ties it to its key; a value at the server without the right one is a miss, counted in
+* `no_checksum`: whether plain values are stored under plain keys, for other programs to read and write. If false, each
+  value has a checksum that ties it to its key; a value at the server without the right one is a miss, counted in
   `stats(cache).damaged`;
 * `scan_timeout`: how many seconds `empty!` and `length` may scan the names at the server (0: 30);
 * `verify_every`, `same`, `ondifference`: as for a [`DictCache`](@ref); values from the server are verified too.

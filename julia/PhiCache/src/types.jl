@@ -88,8 +88,8 @@ add_primitive!(key, value) = add!(key, copy(reinterpret(UInt8, [value])))
 is_own_type(T) = !(T <: Function) && !(Base.moduleroot(parentmodule(T)) in (Core, Base))
 
 # The contents of a number, text, set or dictionary: what `shown!` adds, its value or its items. A struct of another
-# package may hold more (a modulus, a language, a default), so its fields are added. If it is mutable, the others are how
-# it keeps its items: only fields that are constants, functions or types are added, after the items.
+# package may hold more (a modulus, a language, a default), so its fields are added. If it is mutable, the others are
+# how it keeps its items: only fields that are constants, functions or types are added, after the items.
 @inline exact_contents(shown!, value) = !may_hold_more(value) ? shown! : !ismutable(value) ? add_fields! :
                                         (key, value) -> add_with_constants!(shown!, key, value)
 may_hold_more(value) = is_own_type(typeof(value)) && isstructtype(typeof(value))
@@ -198,8 +198,8 @@ function add_content!(key, value::Base.RefValue{T}) where {T}
 end
 
 # The names of types and modules, computed once. Within a process no two of them have the same name: a second one with
-# the same text (for example because a module was replaced) gets a number. The table is replaced, never changed, so reading it takes
-# no lock.
+# the same text (for example because a module was replaced) gets a number. The table is replaced, never changed, so
+# reading it takes no lock.
 struct TypeName
     text::String
     # Whether the type is, or has in it, an anonymous or inner function, which has no name that another process could

@@ -12,9 +12,11 @@ struct DiskPoint
     x::Int
 end
 
-# Functions with a constant: one in the type, one in a field.
+# Functions with a constant or a function in the type, and with a constant in a field.
 struct Shift{S} end
 (::Shift{S})(x) where {S} = x + S
+struct Apply{F} end
+(::Apply{F})(x) where {F} = F.instance(x)
 struct ShiftBy <: Function
     by::Float64
 end
@@ -210,6 +212,9 @@ function test_disk(directory)
             @phicache cache=cache prefix="local keyword@1" f(x; more=1.0)::Float64 = x + more + shift
             return f(1.0; more=2.0)
         end
+        @noinline of_static(::Val{N}) where {N} = Memo(x -> x + N; cache=cache, prefix="static@1")(1.0)
+        @noinline static_keyword(::Val{N}) where {N} =
+            Memo((x; more=1.0) -> x + more + N; cache=cache, prefix="static keyword@1")(1.0; more=2.0)
         for f in (sin, cos), number in (1, 2), make in (tuple, (f, number) -> (first=f, second=number),
                                                         (f, number) -> (f, (number, sin)[1]), Pair)
             @test of_pair(make(f, number)) == f(1.0) + number
@@ -221,6 +226,9 @@ function test_disk(directory)
         end
         for number in 1.0:3.0, f in (of_keyword, local_keyword)
             @test f(number) == 3 + number
+        end
+        for number in 1:3
+            @test of_static(Val(number)) == 1 + number && static_keyword(Val(number)) == 3 + number
         end
         # Functions that have captured themselves and each other.
         function of_itself(first)
@@ -241,6 +249,10 @@ function test_disk(directory)
         for captured in (x -> x + 1, x -> x + 2), run in (() -> applied(captured, 1.0), () -> of_pair((captured, 1)))
             @test occursin("has captured an anonymous function", message_of(run))
         end
+        # Nor where a type says which function it is.
+        for f in (x -> x + 1, x -> x + 2), made in (Shift{f}(), Apply{typeof(f)}(), (let T = typeof(f); x -> T; end))
+            @test occursin("an anonymous function", message_of(() -> Memo(made; cache=cache, prefix="in a type@1")(1.0)))
+        end
         # The next run may have captured other constants, alone or inside functions, tuples and structs.
         @noinline held_by(f) = applied(f, 2.0)
         @noinline text_of(value) = Memo(x -> string(value); cache=other, prefix="text@1")(1)
@@ -248,14 +260,16 @@ function test_disk(directory)
         other = open_cache(String, "constants of closures")
         for shift in (1.0, 2.0)
             adding = Base.Fix2(+, shift)
-            for f in (adding, (let g = adding; inner(x) = g(x); inner; end), Shift{shift}(), ShiftBy(shift), Memo(adding))
+            for f in (adding, (let g = adding; inner(x) = g(x); end), Shift{shift}(), ShiftBy(shift), Memo(adding))
                 @test held_by(f) == 2.0 + shift
             end
             @test Memo(Shift{shift}(); cache=cache, prefix="shift@1")(2.0) == 2.0 + shift
             @test Memo(ShiftBy(shift); cache=cache, prefix="shiftby@1")(2.0) == 2.0 + shift
         end
+        itself(x) = x
         for value in Any[big(1), big(2), big"1.5", big"2.5", r"a", r"b", v"1.0", v"2.0", Int8, Int16, Base, Core,
-                         1 // big(2), 1 // big(3), Some(big(1)), Some{Any}(1), Some{Any}(2), Some{Any}(1.0), (1, [2]), (2, [2])]
+                         1 // big(2), 1 // big(3), Some(big(1)), Some{Any}(1), Some{Any}(2), Some{Any}(1.0),
+                         (1, [2]), (2, [2]), (itself, 1), itself => 1, (first=itself, second=1), (first=itself, last=1)]
             @test text_of(value) == string(value)
         end
         for text in ("one", "two")

@@ -140,7 +140,9 @@ end
         delete!(cache, "f")
     end
     for value in (open(@__FILE__), Base.PipeEndpoint(), Timer(10))
-        @test occursin("copy refers to nothing", error_of(() -> cache["key"] = value))
+        for stored in (value, (1, value), Any[value], Ref{Any}(value))
+            @test occursin("copy refers to nothing", error_of(() -> cache["key"] = stored))
+        end
         close(value)
     end
     cache["buffer"] = IOBuffer("text")
