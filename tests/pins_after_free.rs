@@ -12,6 +12,8 @@ const COUNT: u32 = 200_000;
 const PINNED: u32 = 400;
 /// The first page of a chunk, and the pages of one value.
 const KEPT: u64 = 12 * KIB;
+/// The free pages of the process that keep their memory (`region.rs`).
+const FREE: u64 = 1792 * KIB;
 
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -51,7 +53,12 @@ fn a_pinned_value_of_a_freed_cache_keeps_pages_and_not_its_chunk() {
         assert!(left <= u64::from(PINNED) * KEPT, "{way}: {} KiB of {} are held", left / KIB, full / KIB);
         // What the system counts agrees, to a page each.
         let gone = before.saturating_sub(now);
-        assert!(gone + left + u64::from(PINNED) * 4 * KIB >= full, "{way}: {} KiB of {}", gone / KIB, full / KIB);
+        assert!(
+            gone + left + u64::from(PINNED) * 4 * KIB + FREE >= full,
+            "{way}: {} KiB of {}",
+            gone / KIB,
+            full / KIB
+        );
         assert!(pins.iter().all(|(key, pin)| pin.entry.value() == value(*key)), "{way}");
         drop(pins);
         assert_eq!(held(), 0, "{way}");

@@ -44,3 +44,17 @@ pub use retire::flush;
 pub(crate) use retire_list::RetireList;
 pub(crate) use threads::{current, on_leave, participants, protected, register};
 pub use threads::{message, thread_number, with_attached};
+
+/// Whether a condition comes true once what is retired is freed. A read section of another test may delay that.
+#[cfg(test)]
+pub(crate) fn eventually(mut is_so: impl FnMut() -> bool) -> bool {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while !is_so() {
+        if std::time::Instant::now() > end {
+            return false;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        flush();
+    }
+    true
+}
