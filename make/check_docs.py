@@ -6,17 +6,23 @@ CMakeLists.txt requires. The drawings are those of docs/drawings.py. Pages and c
 BANNED.
 """
 
+import os
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 
 
 def ours(pattern):
-    """The project's own files, not what was built or fetched."""
-    return [path for path in TOP.rglob(pattern) if not {"build", "target", ".git"} & set(path.relative_to(TOP).parts)]
+    """The project's own files, not what was built or fetched, which may change meanwhile."""
+    found = []
+    for folder, folders, names in os.walk(TOP):
+        folders[:] = [name for name in folders if name not in ("build", "target", ".git")]
+        found += (Path(folder, name) for name in names if fnmatch(name, pattern))
+    return found
 
 
 PAGES = ours("*.md")
