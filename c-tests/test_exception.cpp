@@ -1,27 +1,35 @@
-// test_exception.cpp: an exception that escapes from a C callback ends the process with one line that names the
-// function.
+// test_exception.cpp: an exception that escapes from a C callback, or a thread that ends there, ends the process with one
+// line that names the function.
+
+#include <pthread.h>
 
 #include <csignal>
 #include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include "check.h"
 #include "phicache.h"
 
 namespace {
 
-std::int32_t throwing(void*, void*, phicache_bytes, phicache_result*) { throw std::runtime_error("on purpose"); }
-std::int32_t throwing_visit(void*, const phicache_entry*, phicache_value*) { throw std::runtime_error("on purpose"); }
-void throwing_drop(void*) { throw std::runtime_error("on purpose"); }
-std::int32_t throwing_same(void*, phicache_bytes, phicache_bytes, phicache_bytes) {
+bool ends_thread = false;
+
+// As a callback must not.
+[[noreturn]] void leave() {
+    if (ends_thread) pthread_exit(nullptr);
     throw std::runtime_error("on purpose");
 }
-void throwing_difference(void*, phicache_bytes, phicache_bytes, phicache_bytes) {
-    throw std::runtime_error("on purpose");
-}
+
+std::int32_t leaving(void*, void*, phicache_bytes, phicache_result*) { leave(); }
+std::int32_t leaving_visit(void*, const phicache_entry*, phicache_value*) { leave(); }
+void leaving_drop(void*) { leave(); }
+std::int32_t leaving_same(void*, phicache_bytes, phicache_bytes, phicache_bytes) { leave(); }
+void leaving_difference(void*, phicache_bytes, phicache_bytes, phicache_bytes) { leave(); }
 std::int32_t empty(void*, void*, phicache_bytes, phicache_result*) { return 0; }
 
 void memoize() {
@@ -29,7 +37,16 @@ void memoize() {
     phicache_value value;
     const phicache_bytes key = {nullptr, 0};
     if (phicache_dict_cache_new(nullptr, nullptr, &cache) == PHICACHE_OK)
-        phicache_dict_cache_memoize(cache, key, throwing, nullptr, nullptr, &value, nullptr);
+        phicache_dict_cache_memoize(cache, key, leaving, nullptr, nullptr, &value, nullptr);
+}
+
+void call() {
+    phicache_memo* memo = nullptr;
+    phicache_key* args = nullptr;
+    phicache_value value;
+    if (phicache_memo_new(nullptr, leaving, nullptr, nullptr, 50, 0, nullptr, nullptr, &memo) == PHICACHE_OK &&
+        phicache_key_new(&args) == PHICACHE_OK)
+        phicache_memo_call(memo, args, nullptr, &value, nullptr);
 }
 
 void visit() {
@@ -39,12 +56,12 @@ void visit() {
     if (phicache_dict_cache_new(nullptr, nullptr, &dict) == PHICACHE_OK &&
         phicache_dict_cache_as_cache(dict, &cache) == PHICACHE_OK &&
         phicache_dict_cache_set(dict, key, key) == PHICACHE_OK)
-        phicache_cache_for_each(cache, throwing_visit, nullptr, nullptr);
+        phicache_cache_for_each(cache, leaving_visit, nullptr, nullptr);
 }
 
 void drop() {
     phicache_memo* memo = nullptr;
-    if (phicache_memo_new(nullptr, throwing, nullptr, throwing_drop, 50, 0, nullptr, nullptr, &memo) == PHICACHE_OK)
+    if (phicache_memo_new(nullptr, leaving, nullptr, leaving_drop, 50, 0, nullptr, nullptr, &memo) == PHICACHE_OK)
         phicache_memo_free(memo);
 }
 
@@ -62,8 +79,8 @@ void verify(phicache_same_fn same, phicache_difference_fn difference) {
         phicache_dict_cache_set(cache, key, kept) == PHICACHE_OK)
         phicache_dict_cache_memoize(cache, key, empty, nullptr, nullptr, &value, nullptr);
 }
-void same() { verify(throwing_same, nullptr); }
-void difference() { verify(nullptr, throwing_difference); }
+void same() { verify(leaving_same, nullptr); }
+void difference() { verify(nullptr, leaving_difference); }
 
 // The standard error of a child that runs `work` until SIGABRT ends it.
 std::string last_words(void (*work)()) {
@@ -72,7 +89,7 @@ std::string last_words(void (*work)()) {
     const pid_t child = fork();
     if (child == 0) {
         dup2(ends[1], 2);
-        work();
+        std::thread(work).join();
         _exit(0);
     }
     close(ends[1]);
@@ -88,15 +105,20 @@ std::string last_words(void (*work)()) {
 }  // namespace
 
 int main() {
-    const std::string memoized = last_words(memoize), visited = last_words(visit), dropped = last_words(drop),
-                      compared = last_words(same), reported = last_words(difference);
-    for (const std::string &words : {memoized, visited, dropped, compared, reported}) std::printf("%s", words.c_str());
-    CHECK(memoized.find("phicache_dict_cache_memoize") != std::string::npos);
-    CHECK(visited.find("phicache_cache_for_each") != std::string::npos);
-    CHECK(visited.find('\n') == visited.size() - 1);
-    CHECK(dropped.find("phicache_drop") != std::string::npos);
-    CHECK(compared.find("phicache_same_fn") != std::string::npos);
-    CHECK(reported.find("phicache_difference_fn") != std::string::npos);
-    CHECK(memoized.find('\n') == memoized.size() - 1);
+    const std::pair<void (*)(), const char *> all[] = {{memoize, "phicache_dict_cache_memoize"},
+                                                       {call, "phicache_memo_call"},
+                                                       {visit, "phicache_cache_for_each"},
+                                                       {drop, "phicache_drop"},
+                                                       {same, "phicache_same_fn"},
+                                                       {difference, "phicache_difference_fn"}};
+    for (const bool ends : {false, true}) {
+        ends_thread = ends;
+        for (const auto &[work, function] : all) {
+            const std::string words = last_words(work);
+            std::printf("%s", words.c_str());
+            CHECK(words.find(function) != std::string::npos);
+            CHECK(words.find('\n') == words.size() - 1);
+        }
+    }
     return check_report();
 }

@@ -812,8 +812,8 @@ typedef struct phicache_registry_item {
  * `user_data` was given with the function, `call_data` with the call. Return 0 for success. Any other code means that
  * nothing is cached; the caller gets the code unchanged. The callback runs on the caller's thread, and no lock is held
  * while it runs. It may call the library, also for other keys of the same cache. It must return: an exception that
- * leaves it ends the process with a line that names the function; leaving it by longjmp, or ending its thread, is
- * undefined. `result` is not valid after the callback has returned.
+ * leaves it, or the end of its thread (`pthread_exit`, `pthread_cancel`), ends the process with a line that names the
+ * function; leaving it by longjmp is undefined. `result` is not valid after the callback has returned.
  */
 typedef int32_t (*phicache_compute)(void *user_data,
                                     void *call_data,

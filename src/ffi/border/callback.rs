@@ -5,6 +5,7 @@
 //! functions, whose frames are gone while the callback runs.
 
 use std::ffi::c_void;
+use std::marker::PhantomData;
 use std::mem::{self, MaybeUninit};
 use std::ptr;
 
@@ -16,7 +17,7 @@ use crate::ffi::border::output::{ValueOutputs, optional, try_out};
 use crate::ffi::border::panic::catch_panics;
 use crate::ffi::border::result::{ResultWriter, Task, TaskLookup};
 use crate::ffi::border::types::*;
-use crate::ffi::border::unwind::AbortOnUnwind;
+use crate::ffi::border::unwind::abort_unwound;
 use crate::memory::limit;
 use crate::sync::TryArc;
 
@@ -98,7 +99,7 @@ where
         return begun;
     }
     // SAFETY: it has begun, and ends below.
-    let returned = unsafe { run(&mut frame, C::FUNCTION, call_data) };
+    let returned = unsafe { run::<C>(&mut frame, call_data) };
     // SAFETY: it has begun, and ends once.
     unsafe { end::<C>(&mut frame, returned, out, code) }
 }
@@ -119,7 +120,7 @@ pub(in crate::ffi) fn compute<C: Computes>(
         return begun;
     }
     // SAFETY: it has begun, and ends below.
-    let returned = unsafe { run(&mut frame, C::FUNCTION, call_data) };
+    let returned = unsafe { run::<C>(&mut frame, call_data) };
     // SAFETY: it has begun, and ends once.
     unsafe { end::<C>(&mut frame, returned, outputs, code) }
 }
@@ -168,22 +169,30 @@ fn begin<C: Computes>(
     })
 }
 
-/// Calls back; returns the callback's code. `function` is the exported function, for messages.
+/// Ends the process when it is dropped by an exception, or because the thread ends. It has no state, so it takes no
+/// stack.
+struct AbortOnUnwind<C: Computes>(PhantomData<C>);
+
+impl<C: Computes> Drop for AbortOnUnwind<C> {
+    fn drop(&mut self) {
+        abort_unwound(C::FUNCTION);
+    }
+}
+
+/// Calls back; returns the callback's code. Not inlined: in an `extern "C"` function the compiler would end unwinding
+/// before the guard, and nothing would stop a thread that ends (`pthread_exit`), whose key nobody would complete.
 ///
-/// # Safety The computation has begun and not ended.
-#[inline(always)]
-unsafe fn run<K: Keep>(
-    frame: &mut MaybeUninit<ComputeFrame<K>>,
-    function: &'static str,
-    call_data: *mut c_void,
-) -> i32 {
+/// # Safety
+/// The computation has begun and not ended.
+#[inline(never)]
+unsafe fn run<C: Computes>(frame: &mut MaybeUninit<ComputeFrame<C::Keep>>, call_data: *mut c_void) -> i32 {
     let frame = frame.as_mut_ptr();
     // SAFETY: the caller's promise. The key stays where it is until the computation ends.
     let (key, callback) = unsafe { ((*frame).writer.key(), (*frame).keep.callback()) };
     let key = phicache_bytes { data: key.as_ptr(), len: key.len() };
     // It was checked before the computation began.
     let Some(compute) = callback.compute else { return -1 };
-    let unwound = AbortOnUnwind(function);
+    let unwound = AbortOnUnwind::<C>(PhantomData);
     // SAFETY: the function is what the caller says it is, by the header's conventions. No reference to the frame is
     // alive: the callback's calls of `phicache_result_…` have it alone.
     let code = unsafe { compute(callback.user_data, call_data, key, frame.cast::<phicache_result>()) };

@@ -9,9 +9,18 @@ pub(in crate::ffi) struct AbortOnUnwind(pub(in crate::ffi) &'static str);
 
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
-        eprintln!("phicache: an exception left the callback of {}; callbacks must return", self.0);
-        std::process::abort();
+        abort_unwound(self.0);
     }
+}
+
+/// Ends the process, because a callback of this function has not returned.
+#[cold]
+#[inline(never)]
+pub(in crate::ffi) fn abort_unwound(function: &str) -> ! {
+    eprintln!(
+        "phicache: an exception left the callback of {function}, or its thread ended there; callbacks must return"
+    );
+    std::process::abort();
 }
 
 static READY: AtomicBool = AtomicBool::new(false);
