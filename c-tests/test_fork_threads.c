@@ -85,13 +85,18 @@ static void *read_until_told(void *argument) {
     return NULL;
 }
 
-static unsigned free_what_vanished_threads_had_read(void *argument) {
+/* The bytes that the dict cache has after a clear; UINT64_MAX if a call failed. */
+static uint64_t bytes_after_clear(void) {
     phicache_stats stats;
-    (void)argument;
     memset(&stats, 0, sizeof stats);
     stats.struct_size = sizeof stats;
-    if (phicache_dict_cache_clear(dict) != PHICACHE_OK || phicache_dict_cache_stats(dict, &stats) != PHICACHE_OK) return 1;
-    return stats.bytes != 0;
+    if (phicache_dict_cache_clear(dict) != PHICACHE_OK) return UINT64_MAX;
+    return phicache_dict_cache_stats(dict, &stats) == PHICACHE_OK ? stats.bytes : UINT64_MAX;
+}
+
+static unsigned free_what_vanished_threads_had_read(void *argument) {
+    (void)argument;
+    return bytes_after_clear() != 0;
 }
 
 static void values_read_by_vanished_threads_are_freed_in_the_child(void) {
@@ -379,13 +384,8 @@ static void *reserve_until_stopped(void *argument) {
 
 /* The memory that the vanished thread had reserved may still be counted, but no value of the cache. */
 static unsigned clear_gives_back_what_was_stored(void *argument) {
-    phicache_stats stats;
     (void)argument;
-    memset(&stats, 0, sizeof stats);
-    stats.struct_size = sizeof stats;
-    if (phicache_dict_cache_clear(dict) != PHICACHE_OK) return 1;
-    if (phicache_dict_cache_stats(dict, &stats) != PHICACHE_OK) return 1;
-    return stats.bytes > (3 << 20);
+    return bytes_after_clear() > (3 << 20);
 }
 
 static void stored_values_survive_a_fork_while_another_thread_reserves_a_value(void) {

@@ -265,7 +265,7 @@ void empty_parts_change_no_other_part() {
     };
     CHECK_STORED(std::tuple<std::vector<double>, mark>({1, 2, 3}, mark()));
     CHECK_STORED(std::tuple<char, mark, std::string, mark>('c', mark(), "text", mark()));
-    // The bytes of two equal values are equal, whatever is at the address.
+    // Equal values are stored as equal bytes, whatever was in the memory before.
     phicache::dict_cache cache;
     const std::tuple<mark, std::vector<double>, mark> first(mark(), {1}, mark()), second = first;
     cache.set("first", first), cache.set("second", second);

@@ -206,7 +206,7 @@ mod tests {
             let len = key::mice(&mut buffer, None, direction, mechanism, purviews).unwrap();
             buffer[..len].to_vec()
         };
-        // Its prefix is no text, so it is no standard key.
+        // The prefix is not UTF-8, so this is not a standard key.
         let mut other = [0; 64];
         let len = key::mice(&mut other, Some("a"), 1, 1, None).unwrap();
         other[6] = 0xFF;

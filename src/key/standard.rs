@@ -119,7 +119,7 @@ pub fn mice(
 /// The arguments of [`mice`], read in place.
 #[derive(Clone, Copy)]
 pub struct MiceQuestion<'k> {
-    /// The prefix, which should be text.
+    /// The prefix, not yet checked to be UTF-8.
     prefix: Option<&'k [u8]>,
     /// The direction, by its number.
     pub direction: u8,
@@ -130,8 +130,8 @@ pub struct MiceQuestion<'k> {
 }
 
 impl<'k> MiceQuestion<'k> {
-    /// Decodes what [`mice`] wrote; `None` for any other bytes, but for a prefix that is no text: then the question has
-    /// [no text](MiceQuestion::text). Encoding and decoding are one-to-one.
+    /// Decodes what [`mice`] wrote; `None` for any other bytes. [`MiceQuestion::text`] checks that the prefix is UTF-8, as
+    /// `mice` writes it. Encoding and decoding are one-to-one.
     pub fn read(key: &'k [u8]) -> Option<Self> {
         let mut rest = Rest(key);
         if rest.take()? != [VERSION_UNTYPED] {
@@ -162,7 +162,7 @@ impl<'k> MiceQuestion<'k> {
         rest.0.is_empty().then_some(MiceQuestion { prefix, direction, mechanism, purviews })
     }
 
-    /// The prefix; `None` if it is no text, and the key is none that [`mice`] wrote.
+    /// The prefix; `None` if it is not UTF-8. Then [`mice`] did not write this key.
     pub fn text(self) -> Option<Option<&'k str>> {
         match self.prefix {
             None => Some(None),

@@ -5,7 +5,6 @@
 //! functions, whose frames are gone while the callback runs.
 
 use std::ffi::c_void;
-use std::marker::PhantomData;
 use std::mem::{self, MaybeUninit};
 use std::ptr;
 
@@ -17,7 +16,7 @@ use crate::ffi::border::output::{ValueOutputs, optional, try_out};
 use crate::ffi::border::panic::catch_panics;
 use crate::ffi::border::result::{ResultWriter, Task, TaskLookup};
 use crate::ffi::border::types::*;
-use crate::ffi::border::unwind::abort_unwound;
+use crate::ffi::border::unwind::AbortOnUnwind;
 use crate::memory::limit;
 use crate::sync::TryArc;
 
@@ -169,16 +168,6 @@ fn begin<C: Computes>(
     })
 }
 
-/// Ends the process when it is dropped by an exception, or because the thread ends. It has no state, so it takes no
-/// stack.
-struct AbortOnUnwind<C: Computes>(PhantomData<C>);
-
-impl<C: Computes> Drop for AbortOnUnwind<C> {
-    fn drop(&mut self) {
-        abort_unwound(C::FUNCTION);
-    }
-}
-
 /// Calls back; returns the callback's code. Not inlined: in an `extern "C"` function the compiler would end unwinding
 /// before the guard, and nothing would stop a thread that ends (`pthread_exit`), whose key nobody would complete.
 ///
@@ -192,7 +181,7 @@ unsafe fn run<C: Computes>(frame: &mut MaybeUninit<ComputeFrame<C::Keep>>, call_
     let key = phicache_bytes { data: key.as_ptr(), len: key.len() };
     // It was checked before the computation began.
     let Some(compute) = callback.compute else { return -1 };
-    let unwound = AbortOnUnwind::<C>(PhantomData);
+    let unwound = AbortOnUnwind(|| C::FUNCTION);
     // SAFETY: the function is what the caller says it is, by the header's conventions. No reference to the frame is
     // alive: the callback's calls of `phicache_result_…` have it alone.
     let code = unsafe { compute(callback.user_data, call_data, key, frame.cast::<phicache_result>()) };

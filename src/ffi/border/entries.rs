@@ -53,7 +53,7 @@ pub(in crate::ffi) fn for_each(
     while let Some(walked) = walk.next_entry()? {
         let entry = phicache_entry::from(&walked);
         let mut value = phicache_value::from(walked.value);
-        let unwound = AbortOnUnwind(function);
+        let unwound = AbortOnUnwind(|| function);
         // SAFETY: the function is what the caller says it is, by the header's conventions. Neither a lock nor a read
         // section of this library is open.
         let returned = unsafe { visit(user_data, &entry, &mut value) };

@@ -49,7 +49,7 @@ impl Function {
 impl Drop for Function {
     fn drop(&mut self) {
         if let Some(drop) = self.drop {
-            let unwound = AbortOnUnwind("a phicache_drop");
+            let unwound = AbortOnUnwind(|| "a phicache_drop");
             // SAFETY: the function is what the caller says it is, by the header's conventions.
             unsafe { drop(self.callback.user_data) };
             std::mem::forget(unwound);

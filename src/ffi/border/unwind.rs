@@ -1,22 +1,23 @@
-//! An exception that leaves a callback ends the process, with one line that names the function.
+//! An exception that leaves a callback, or the end of its thread, ends the process, with one line that names the
+//! function.
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Ends the process when it is dropped by an exception, which cannot pass through our frames. Forget it when the
-/// callback has returned.
-pub(in crate::ffi) struct AbortOnUnwind(pub(in crate::ffi) &'static str);
+/// Ends the process when it is dropped by an exception, which cannot pass through our frames, or because the thread ends.
+/// Forget it when the callback has returned. It has a function that names the exported one, not the name: where that is
+/// a constant, it takes no stack.
+pub(in crate::ffi) struct AbortOnUnwind<F: Fn() -> &'static str>(pub(in crate::ffi) F);
 
-impl Drop for AbortOnUnwind {
+impl<F: Fn() -> &'static str> Drop for AbortOnUnwind<F> {
     fn drop(&mut self) {
-        abort_unwound(self.0);
+        abort(self.0());
     }
 }
 
-/// Ends the process, because a callback of this function has not returned.
 #[cold]
 #[inline(never)]
-pub(in crate::ffi) fn abort_unwound(function: &str) -> ! {
+fn abort(function: &str) -> ! {
     eprintln!(
         "phicache: an exception left the callback of {function}, or its thread ended there; callbacks must return"
     );

@@ -39,7 +39,7 @@ impl Verification {
 impl Judge for Verification {
     fn is_same(&self, key: &[u8], kept: &[u8], computed: &[u8]) -> bool {
         let Some(same) = self.same else { return kept == computed };
-        let unwound = AbortOnUnwind("a phicache_same_fn");
+        let unwound = AbortOnUnwind(|| "a phicache_same_fn");
         // SAFETY: the function is what the caller says it is, by the header's conventions.
         let same = unsafe { same(self.context, lent(key), lent(kept), lent(computed)) };
         mem::forget(unwound);
@@ -48,7 +48,7 @@ impl Judge for Verification {
 
     fn report(&self, key: &[u8], kept: &[u8], computed: &[u8]) {
         let Some(difference) = self.difference else { return };
-        let unwound = AbortOnUnwind("a phicache_difference_fn");
+        let unwound = AbortOnUnwind(|| "a phicache_difference_fn");
         // SAFETY: as above.
         unsafe { difference(self.context, lent(key), lent(kept), lent(computed)) };
         mem::forget(unwound);
@@ -58,7 +58,7 @@ impl Judge for Verification {
 impl Drop for Verification {
     fn drop(&mut self) {
         let Some(drop) = self.drop else { return };
-        let unwound = AbortOnUnwind("a phicache_drop");
+        let unwound = AbortOnUnwind(|| "a phicache_drop");
         // SAFETY: as above.
         unsafe { drop(self.context) };
         mem::forget(unwound);
