@@ -171,15 +171,17 @@ impl Chunk {
             if (*chunk).single || (*chunk).shares.load(Ordering::Relaxed) == 1 {
                 return;
             }
+            let size = (*chunk).size;
+            let trim = |part| chunk_memory::trim(chunk.cast(), size, part);
             let (mut given_back, mut start, mut at) = (0, CHUNK_HEADER, CHUNK_HEADER);
             while let Some((block, next)) = Self::block_at(chunk, at) {
                 if (*block.as_ptr()).shares.load(Ordering::Acquire) != HOLE {
-                    given_back += chunk_memory::give_back(chunk.cast(), start..at);
+                    given_back += trim(start..at);
                     start = next;
                 }
                 at = next;
             }
-            given_back += chunk_memory::give_back(chunk.cast(), start..(*chunk).size);
+            given_back += trim(start..size);
             if let (1.., Some(arena)) = (given_back, &(*chunk).arena) {
                 ((*chunk).is_trimmed, (*chunk).holes) = (true, given_back as u32);
                 arena.account.shrink(given_back as u64);

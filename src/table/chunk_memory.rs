@@ -75,14 +75,15 @@ pub(super) unsafe fn free(memory: *mut u8, size: usize) {
 /// with the chunk. Returns the bytes.
 ///
 /// # Safety
-/// The memory was allocated by [`allocate`], and nothing uses these bytes.
-pub(super) unsafe fn give_back(memory: *mut u8, part: Range<usize>) -> usize {
+/// The memory was allocated by [`allocate`] with this size, and nothing uses these bytes.
+pub(super) unsafe fn trim(memory: *mut u8, size: usize, part: Range<usize>) -> usize {
     let pages = part.start.next_multiple_of(PAGED)..part.end & !(PAGED - 1);
-    if !is_paged(part.end) || pages.is_empty() {
+    if !is_paged(size) || pages.is_empty() {
         return 0;
     }
+    let bytes = pages.len();
     // SAFETY: the caller's promise. Memory of a page or more begins at a page.
-    if unsafe { region::give_back(memory.add(pages.start), pages.len()) } { pages.len() } else { 0 }
+    if unsafe { region::trim(memory, size, pages) } { bytes } else { 0 }
 }
 
 /// Memory for objects of this type; null if the allocation fails.
@@ -115,7 +116,7 @@ fn is_addressable(start: usize, size: usize) -> bool {
 mod region {
     pub(super) use super::heap::{allocate, free};
 
-    pub(super) unsafe fn give_back(_memory: *mut u8, _size: usize) -> bool {
+    pub(super) unsafe fn trim(_memory: *mut u8, _size: usize, _part: std::ops::Range<usize>) -> bool {
         false
     }
 }

@@ -26,7 +26,8 @@
 //! | `allocate.rs` | new blocks, and growth within limits |
 //! | `closing.rs` | chunks that leave their table, and are freed as a whole |
 //! | `holes.rs`, `size_class.rs` | free blocks; the sizes of blocks |
-//! | `chunk_memory.rs`, `region.rs` | allocation of chunks; pages of the system |
+//! | `chunk_memory.rs` | allocation of chunks and segments |
+//! | `region.rs`, `pages.rs` | runs of pages in regions of 2 MiB; what is requested from the system |
 //! | `header.rs` | the 24 bytes in front of each entry |
 //!
 //! Caches use [`Table`]. Imports `memory`, `epoch`, `sync` and `error`; keys and values are plain bytes here.
@@ -50,6 +51,8 @@ mod holes;
 mod long;
 mod lookup;
 mod other_hash;
+#[cfg(not(shuttle))]
+mod pages;
 mod part;
 mod pin;
 mod refusals;

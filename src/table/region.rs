@@ -4,13 +4,17 @@
 //! the system, and a region without runs its addresses. Some free pages keep their memory, because tables come and go,
 //! and one that evicts frees a chunk whenever it takes one: the system takes longer to exchange pages than a table to
 //! use them. Runs that are larger than a region are mapped by themselves.
+//!
+//! A region has the size of a large page, but begins with small ones, since with a large one a single chunk would occupy
+//! all of it. Where nearly all pages are in runs, the system may exchange them for a large one: Linux does so in the
+//! background, within minutes. In a large table a lookup then spends less time on the translation of addresses.
 
+use std::ops::Range;
 use std::ptr;
 
+use super::pages::{self, PAGE, REGION};
 use crate::sync::{Mutex, MutexGuard};
 
-const PAGE: usize = 4 << 10;
-const REGION: usize = 2 << 20;
 const PAGES: usize = REGION / PAGE;
 /// The longest run: all pages but the first, which has the region's header.
 const LONGEST: usize = PAGES - 1;
@@ -18,6 +22,10 @@ const LONGEST: usize = PAGES - 1;
 /// The most free pages that keep their memory, in the process. A program that makes caches for each step of its work, and
 /// frees them, then needs no pages from the system; and a clear keeps less than 2 MB.
 const KEPT: usize = (7 << 18) / PAGE;
+
+/// A region with as many pages in runs may become a large page, which occupies also the rest: at most 3 % that no cache
+/// counts. Chunks of 64 KiB, which are most, leave 15 pages beside the header.
+const NEARLY_ALL: usize = LONGEST - 15;
 
 /// Runs of this size or more get their pages at once. Page faults at the first touch of each page would take several
 /// times as long; and memory that is counted is memory that the process occupies.
@@ -34,6 +42,12 @@ struct Region {
     kept: [u64; PAGES / 64],
     /// The number of pages in runs.
     used: usize,
+    /// The number of runs that are being given back to the system.
+    leaving: usize,
+    /// Whether parts of runs were given back, since the region was last empty.
+    is_trimmed: bool,
+    /// Whether the system may use a large page.
+    is_large: bool,
     /// The list that it is on; LISTS for none.
     list: usize,
     previous: *mut Region,
@@ -79,15 +93,15 @@ pub(super) fn allocate(size: usize) -> *mut u8 {
     debug_assert!(size.is_multiple_of(PAGE));
     let pages = size.div_ceil(PAGE);
     if pages > LONGEST {
-        let run = map(size);
+        let run = pages::map(size);
         if !run.is_null() {
-            populate(run, size);
+            pages::populate(run, size);
         }
         return run;
     }
     let (run, kept) = regions().take(pages);
     if kept < pages && !run.is_null() && size >= POPULATED {
-        populate(run, size);
+        pages::populate(run, size);
     }
     run
 }
@@ -98,29 +112,38 @@ pub(super) unsafe fn free(run: *mut u8, size: usize) {
     let pages = size.div_ceil(PAGE);
     if pages > LONGEST {
         // SAFETY: the caller's promise.
-        unsafe { unmap(run, size) };
+        unsafe { pages::unmap(run, size) };
         return;
     }
     let mut regions = regions();
     let keep = regions.kept + pages <= KEPT;
     if !keep {
-        drop(regions);
-        // Outside the lock: it takes long. The run is still ours.
-        // SAFETY: the caller's promise. A failure leaves the pages with the process.
-        unsafe { give_back(run, size) };
+        // SAFETY: the caller's promise. The run is still ours while the lock is open, which is as long as the system
+        // takes. If it fails, the pages stay with the process.
+        unsafe {
+            regions.leave(run);
+            drop(regions);
+            pages::give_back(run, size);
+        }
         regions = self::regions();
     }
     // SAFETY: the caller's promise.
     unsafe { regions.put_back(run, pages, keep) };
 }
 
-/// Gives pages of a run back to the system, which forgets their contents; returns whether it did.
+/// Gives whole pages of a run back to the system, which forgets their contents; returns whether it did. The addresses
+/// stay with the run.
 ///
 /// # Safety
-/// The pages belong to a run that was allocated here, and nothing uses them.
-pub(super) unsafe fn give_back(pages: *mut u8, size: usize) -> bool {
+/// The run was allocated here with this size, and nothing uses this part.
+pub(super) unsafe fn trim(run: *mut u8, size: usize, part: Range<usize>) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { libc::madvise(pages.cast(), size, libc::MADV_DONTNEED) == 0 }
+    unsafe {
+        if size <= LONGEST * PAGE {
+            regions().trim(run);
+        }
+        pages::give_back(run.add(part.start), part.len())
+    }
 }
 
 impl Regions {
@@ -160,29 +183,67 @@ impl Regions {
             (*region).used += pages;
             let kept = (*region).take(first, pages);
             self.kept -= kept;
+            (*region).enlarge();
             self.relist(region);
             (region.cast::<u8>().add(first * PAGE), kept)
         }
     }
 
+    /// The region of a run, or None if a fork lost it.
+    ///
     /// # Safety
-    /// The run was taken with this length.
-    unsafe fn put_back(&mut self, run: *mut u8, pages: usize, kept: bool) {
+    /// The run was taken here.
+    unsafe fn region_of(&self, run: *mut u8) -> Option<*mut Region> {
         let region = run.map_addr(|address| address & !(REGION - 1)).cast::<Region>();
-        // SAFETY: the run is in a region, which is mapped.
+        // SAFETY: the region of a run is mapped.
+        unsafe { ((*region).owner == self.id).then_some(region) }
+    }
+
+    /// Before a run is given back to the system.
+    ///
+    /// # Safety
+    /// The run was taken here.
+    unsafe fn leave(&mut self, run: *mut u8) {
+        // SAFETY: the caller's promise.
         unsafe {
-            if (*region).owner != self.id {
-                return;
+            if let Some(region) = self.region_of(run) {
+                (*region).leaving += 1;
+                (*region).reduce();
             }
+        }
+    }
+
+    /// Before a part of a run is given back to the system.
+    ///
+    /// # Safety
+    /// The run was taken here.
+    unsafe fn trim(&mut self, run: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if let Some(region) = self.region_of(run) {
+                (*region).is_trimmed = true;
+                (*region).reduce();
+            }
+        }
+    }
+
+    /// # Safety
+    /// The run was taken with this length. Unless it is kept, it was announced by `leave`.
+    unsafe fn put_back(&mut self, run: *mut u8, pages: usize, kept: bool) {
+        // SAFETY: the caller's promise; the region of a run is mapped.
+        unsafe {
+            let Some(region) = self.region_of(run) else { return };
+            (*region).leaving -= usize::from(!kept);
             (*region).put_back((run.addr() - region.addr()) / PAGE, pages, kept);
             (*region).used -= pages;
             self.kept += if kept { pages } else { 0 };
             if (*region).used == 0 && self.empty > 0 {
                 self.kept -= (*region).kept.iter().map(|word| word.count_ones() as usize).sum::<usize>();
                 self.unlist(region);
-                unmap(region.cast(), REGION);
+                pages::unmap(region.cast(), REGION);
             } else {
                 self.empty += usize::from((*region).used == 0);
+                (*region).is_trimmed &= (*region).used > 0;
                 self.relist(region);
             }
         }
@@ -190,7 +251,7 @@ impl Regions {
 
     /// Maps a new region; null if the mapping fails.
     fn add(&mut self) -> *mut Region {
-        let region = map_aligned().cast::<Region>();
+        let region = pages::map_region().cast::<Region>();
         if region.is_null() {
             return region;
         }
@@ -199,7 +260,18 @@ impl Regions {
         let (previous, next) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: the first page of the new region has room for the header.
         unsafe {
-            region.write(Region { free, kept: [0; PAGES / 64], used: 0, list: LISTS, previous, next, owner: self.id });
+            region.write(Region {
+                free,
+                kept: [0; PAGES / 64],
+                used: 0,
+                leaving: 0,
+                is_trimmed: false,
+                is_large: false,
+                list: LISTS,
+                previous,
+                next,
+                owner: self.id,
+            });
             self.relist(region);
         }
         self.empty += 1;
@@ -250,6 +322,22 @@ impl Regions {
 }
 
 impl Region {
+    /// Lets the system use a large page, if nearly all pages are in runs and have their memory.
+    fn enlarge(&mut self) {
+        if !self.is_large && self.used >= NEARLY_ALL && self.leaving == 0 && !self.is_trimmed {
+            self.is_large = true;
+            pages::advise(ptr::from_mut(self).cast(), true);
+        }
+    }
+
+    /// Has the system use small pages: it would give a large one all its memory again.
+    fn reduce(&mut self) {
+        if self.is_large {
+            self.is_large = false;
+            pages::advise(ptr::from_mut(self).cast(), false);
+        }
+    }
+
     /// The first free run of at least this many pages.
     fn find(&self, pages: usize) -> Option<usize> {
         self.runs().find(|(_, len)| *len >= pages).map(|(first, _)| first)
@@ -307,63 +395,78 @@ impl Region {
     }
 }
 
-/// Maps new memory; null if the mapping fails.
-fn map(size: usize) -> *mut u8 {
-    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: maps new memory at any address.
-    let memory = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
-    if memory == libc::MAP_FAILED { ptr::null_mut() } else { memory.cast() }
-}
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
 
-/// # Safety
-/// The memory was mapped here and is no longer used.
-unsafe fn unmap(memory: *mut u8, size: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { libc::munmap(memory.cast(), size) };
-}
+    /// The 31 runs of 64 KiB of a region.
+    const RUN: usize = 16;
+    const RUNS: usize = LONGEST / RUN;
 
-/// Maps a region at a multiple of its size; null if the mapping fails.
-fn map_aligned() -> *mut u8 {
-    let memory = map(REGION);
-    if memory.addr().is_multiple_of(REGION) {
-        return small_pages(memory);
-    }
-    // SAFETY: it was just mapped.
-    unsafe { unmap(memory, REGION) };
-    let memory = map(2 * REGION);
-    if memory.is_null() {
-        return memory;
-    }
-    let before = memory.addr().next_multiple_of(REGION) - memory.addr();
-    let region = memory.wrapping_add(before);
-    // SAFETY: what is unmapped lies before and after the region, in the new mapping.
-    unsafe {
-        if before > 0 {
-            unmap(memory, before);
+    /// Whether the system may use a large page here, by its own account; None where it has no large pages.
+    fn may_be_large(address: usize) -> Option<bool> {
+        let mut is_here = false;
+        for line in std::fs::read_to_string("/proc/self/smaps").ok()?.lines() {
+            let ends = line.split(' ').next().and_then(|range| range.split_once('-'));
+            let ends = ends.and_then(|(a, b)| usize::from_str_radix(a, 16).ok().zip(usize::from_str_radix(b, 16).ok()));
+            is_here = ends.map_or(is_here, |(start, end)| (start..end).contains(&address));
+            if let (true, Some(flags)) = (is_here, line.strip_prefix("VmFlags:")) {
+                let (large, small) = (flags.contains(" hg"), flags.contains(" nh"));
+                return (large || small).then_some(large);
+            }
         }
-        if before < REGION {
-            unmap(region.add(REGION), REGION - before);
+        None
+    }
+
+    fn full(regions: &mut Regions) -> Vec<*mut u8> {
+        (0..RUNS).map(|_| regions.take(RUN).0).collect()
+    }
+
+    /// # Safety
+    /// The run was taken from these regions.
+    unsafe fn free(regions: &mut Regions, run: *mut u8, kept: bool) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !kept {
+                regions.leave(run);
+            }
+            regions.put_back(run, RUN, kept);
         }
     }
-    small_pages(region)
-}
 
-/// Has the system use small pages for a region: with a large one, a single chunk would occupy the whole region.
-fn small_pages(region: *mut u8) -> *mut u8 {
-    #[cfg(target_os = "linux")]
-    if !region.is_null() {
-        // SAFETY: advice for our own memory.
-        unsafe { libc::madvise(region.cast(), REGION, libc::MADV_NOHUGEPAGE) };
+    #[test]
+    fn a_region_may_be_a_large_page_while_nearly_all_of_it_is_in_use_and_has_memory() {
+        let mut regions = Regions::with_id(0);
+        let runs = full(&mut regions);
+        let region = runs[0].map_addr(|address| address & !(REGION - 1));
+        assert!(runs.iter().all(|run| run.addr() & !(REGION - 1) == region.addr()));
+        let Some(large) = may_be_large(region.addr()) else { return };
+        assert!(large, "a full region");
+        // SAFETY: the runs were taken here, and are used below only after they were taken again.
+        unsafe {
+            free(&mut regions, runs[0], true);
+            assert_eq!(may_be_large(region.addr()), Some(true), "its memory is kept");
+            free(&mut regions, runs[1], false);
+            assert_eq!(may_be_large(region.addr()), Some(false), "memory was given back");
+            assert_eq!(regions.take(2 * RUN).0, runs[0]);
+            assert_eq!(may_be_large(region.addr()), Some(true), "full again");
+            regions.leave(runs[2]);
+            free(&mut regions, runs[3], true);
+            assert_eq!(regions.take(RUN).0, runs[3]);
+            assert_eq!(may_be_large(region.addr()), Some(false), "a run is being given back");
+            regions.put_back(runs[2], RUN, false);
+            assert_eq!(regions.take(RUN).0, runs[2]);
+            assert_eq!(may_be_large(region.addr()), Some(true), "full again");
+            regions.trim(runs[4]);
+            assert_eq!(may_be_large(region.addr()), Some(false), "a part was given back");
+            free(&mut regions, runs[5], true);
+            assert_eq!(regions.take(RUN).0, runs[5]);
+            assert_eq!(may_be_large(region.addr()), Some(false), "a part of a run still has no memory");
+            for run in &runs {
+                free(&mut regions, *run, true);
+            }
+            let again = full(&mut regions);
+            assert_eq!((again[0], may_be_large(region.addr())), (runs[0], Some(true)), "the part was freed");
+        }
     }
-    region
 }
-
-#[cfg(target_os = "linux")]
-fn populate(run: *mut u8, size: usize) {
-    // SAFETY: the pages are ours, and keep their contents. A system without this call populates pages at the first
-    // touch.
-    unsafe { libc::madvise(run.cast(), size, libc::MADV_POPULATE_WRITE) };
-}
-
-#[cfg(not(target_os = "linux"))]
-fn populate(_run: *mut u8, _size: usize) {}
