@@ -72,16 +72,17 @@ std::int64_t resident() {
     return pages * sysconf(_SC_PAGESIZE);
 }
 
-std::int64_t available() {
-    std::ifstream file("/proc/meminfo");
-    std::string name, unit;
-    std::int64_t kilobytes;
-    while (file >> name >> kilobytes) {
-        if (name == "MemAvailable:") return kilobytes * 1024;
-        std::getline(file, unit);
-    }
+// A figure in kilobytes of one of the system's lists; in bytes, 0 if it is not there.
+static std::int64_t figure(const char *path, const std::string &wanted) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);)
+        if (line.compare(0, wanted.size(), wanted) == 0) return std::stoll(line.substr(wanted.size())) * 1024;
     return 0;
 }
+
+std::int64_t in_large_pages() { return figure("/proc/self/smaps_rollup", "AnonHugePages:"); }
+
+std::int64_t available() { return figure("/proc/meminfo", "MemAvailable:"); }
 
 std::int64_t allocated() {
     const struct mallinfo2 info = mallinfo2();

@@ -19,8 +19,10 @@ void pin(int core);
 std::int64_t run_together(std::size_t threads, const std::function<void(std::size_t)> &prepare,
                           const std::function<void(std::size_t)> &body);
 
-// Bytes: of physical memory that this process occupies, that are available, and that malloc has allocated.
+// Bytes: of physical memory that this process occupies, and in large pages; that are available; and that malloc has
+// allocated.
 std::int64_t resident();
+std::int64_t in_large_pages();
 std::int64_t available();
 std::int64_t allocated();
 

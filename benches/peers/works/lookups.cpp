@@ -1,6 +1,9 @@
 // Hits in all forms, independent and dependent, misses, memoize on a hit, and insert from empty, by size of the
-// table; hits by lengths of keys and values; reads and writes of two threads.
+// table; hits by lengths of keys and values; reads and writes of two threads; hits in large pages.
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <thread>
 
 #include "../machine.hpp"
 #include "duel.hpp"
@@ -46,6 +49,30 @@ void measure_reads(Session &session, const Tables &tables) {
     // phicache's batches against the single reads in place of peers without batches.
     measure_loop(session, tables, "batch of 64 against in place", "pinned", batch_pinned, hits);
     measure_loop(session, tables, "batch of 64 against in place", "in place", batch_in_place, hits);
+}
+
+// Waits until the system has exchanged phicache's pages for large ones, which it does in the background, some each ten
+// seconds. Returns whether there are any.
+bool wait_for_large_pages() {
+    using std::chrono::seconds;
+    std::printf("\nwaiting until the system has exchanged pages for large ones, which takes minutes\n");
+    std::int64_t before = -1;
+    for (std::int64_t large = 0; large > before; large = in_large_pages()) {
+        before = large;
+        std::this_thread::sleep_for(seconds(60));
+    }
+    std::printf("%.0f MB are in large pages\n", static_cast<double>(before) / 1e6);
+    return before > 0;
+}
+
+// What a long run gets: the lookups that take less time where addresses are translated by large pages.
+void measure_large_pages(Session &session, const Tables &tables) {
+    if (!wait_for_large_pages()) return;
+    const Stream hits = Stream::hits(tables.shape, stream_length(tables.shape), 1);
+    measure_loop(session, tables, "hit after minutes", "counted", hit_counted, hits);
+    measure_loop(session, tables, "hit after minutes", "in place", hit_in_place, hits);
+    measure_loop(session, tables, "dependent hit after minutes", "in place", dependent_in_place, hits);
+    measure_loop(session, tables, "batch of 64 after minutes", "pinned", batch_pinned, hits);
 }
 
 // Tables that fit into a core's cache are filled repeatedly in this process; the large one is a work of its own.
@@ -117,6 +144,7 @@ void measure_large(Session &session) {
     const Tables tables(session, large(session.options));
     measure_reads(session, tables);
     measure_mixed(session, tables);
+    measure_large_pages(session, tables);
 }
 
 void measure_threads(Session &session) { measure_mixed(session, Tables(session, REAL_LOAD)); }
