@@ -36,8 +36,8 @@ using Choose = bench_loop (*)(const bench_peer &peer);
 void measure_loop(Session &session, const Tables &tables, const std::string &work, const std::string &form,
                   Choose choose, const Stream &stream);
 
-// Reads and, one time in twenty, writes, in two threads at once.
-void measure_mixed(Session &session, const Tables &tables);
+// Reads and, one time in twenty, writes, in two threads at once. `work` is its name in the report.
+void measure_mixed(Session &session, const Tables &tables, const std::string &work = "2 threads, 95/5");
 
 // Throws std::runtime_error if a contender's result is wrong.
 void check(const bench_peer &peer, const std::string &work, std::uint64_t answer, std::uint64_t expected);

@@ -73,6 +73,7 @@ void measure_large_pages(Session &session, const Tables &tables) {
     measure_loop(session, tables, "hit after minutes", "in place", hit_in_place, hits);
     measure_loop(session, tables, "dependent hit after minutes", "in place", dependent_in_place, hits);
     measure_loop(session, tables, "batch of 64 after minutes", "pinned", batch_pinned, hits);
+    measure_mixed(session, tables, "2 threads after minutes");
 }
 
 // Tables that fit into a core's cache are filled repeatedly in this process; the large one is a work of its own.

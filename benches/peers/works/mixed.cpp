@@ -43,7 +43,7 @@ double measure_one(const bench_peer &peer, void *map, bench_loop loop, const std
 
 }  // namespace
 
-void measure_mixed(Session &session, const Tables &tables) {
+void measure_mixed(Session &session, const Tables &tables, const std::string &work) {
     if (cores().size() < THREADS) return session.report.note("threads: left out, there is one core only");
     // Assumes about 100 ns for an operation.
     const auto count = static_cast<std::size_t>(session.options.slice_ms * 1e4);
@@ -66,8 +66,8 @@ void measure_mixed(Session &session, const Tables &tables) {
                     return measure_one(*peer, map, peer->mixed[form], both, from, count);
                 });
             const std::string handed_out = form == BENCH_COUNTED ? "counted" : "in place";
-            session.report.add({"2 threads, 95/5", handed_out + (uniform ? ", uniform" : ", Zipf"), tables.shape, "ns", 1},
-                               names, rounds);
+            session.report.add({work, handed_out + (uniform ? ", uniform" : ", Zipf"), tables.shape, "ns", 1}, names,
+                               rounds);
         }
     }
 }
