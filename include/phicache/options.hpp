@@ -14,7 +14,8 @@
 
 PHICACHE_HPP_BEGIN
 
-/// Options of a new cache, besides its configuration. One that has no effect on a cache of this kind is an error.
+/// Options of a new cache, besides its configuration. One that has no effect on a cache of this kind is an error; the
+/// constructor of mice_cache takes all, because there the configuration chooses where the values are.
 struct cache_options {
     std::string name{};  ///< Its name in the registry, unique among live caches. Empty: not in the registry.
     std::uint64_t max_bytes = 0;  ///< The most bytes it takes, overhead included; 0: only memory limits it.
