@@ -3031,6 +3031,9 @@ phicache_status phicache_disk_cache_as_cache(phicache_disk_cache *cache, phicach
  * in the order in which they were given. It stores lists only while purview caching is on. All threads may call the
  * functions at once.
  *
+ * A key is the direction and the mechanism alone. So make a cache for each network, and store the candidates among all
+ * of its nodes, or make one for each subsystem.
+ *
  *     phicache_purview_cache *cache;
  *     const uint64_t candidates[] = { 0x1, 0x3 }, *purviews;
  *     size_t count;
@@ -3610,6 +3613,10 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * is cleared or freed, existing children keep what they inherit; a full parent that evicts removes that first. A chain
  * of parents has at most 64 caches. Clearing a child detaches it from its parent permanently. Lookups of a child do not
  * change the counts of its parent.
+ *
+ * What a child inherits is exact for cuts that divide all nodes of the system in two parts. A cut that severs only some
+ * of the connections between two parts can raise the φ of another purview above that of the MICE, which the child still
+ * returns, as in PyPhi. Compute the MICE of such cuts in caches without a parent.
  *
  * A cache may be in Redis (see "Redis cache"). Processes then share what they store. Of the conditions above only the
  * cut applies: a MICE with φ ≤ 0 is stored. The cache also keeps every record that it fetched or stored in this

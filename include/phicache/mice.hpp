@@ -238,8 +238,9 @@ private:
 
 /// PyPhi's MICE caches: the records of one subsystem by key (from `mice_key`, or any bytes). The cache of a cut
 /// subsystem may have a parent: on a miss it inherits the parent's record, unless its cut damages that. Creating such a
-/// child copies nothing, and it keeps the records of the parent if the parent is freed. Its view has encoded records as
-/// values.
+/// child copies nothing, and it keeps the records of the parent if the parent is freed. What it inherits is exact for
+/// cuts that divide all nodes of the system in two parts; a cut that severs only some of the connections between two parts
+/// needs a cache without a parent. The view of a cache has encoded records as values.
 class mice_cache : public owner<phicache_mice_cache, phicache_mice_cache_free>,
                    public keyed<mice_cache, phicache_mice_cache>,
                    public viewable<mice_cache, phicache_mice_cache> {

@@ -88,8 +88,9 @@ inline auto memoize_call(phicache_purview_cache* cache, direction dir, node_set 
 
 }  // namespace detail
 
-/// Maps (direction, mechanism) to a list of purviews; for one network. Stores only while the configuration has
-/// `cache_potential_purviews` on.
+/// Maps (direction, mechanism) to a list of purviews. The key contains neither network nor subsystem: make a cache for
+/// each network, with the candidates among all of its nodes, or one for each subsystem. Stores only while the
+/// configuration has `cache_potential_purviews` on.
 class purview_cache : public owner<phicache_purview_cache, phicache_purview_cache_free>,
                       public accounting<purview_cache, phicache_purview_cache>,
                       public viewable<purview_cache, phicache_purview_cache> {

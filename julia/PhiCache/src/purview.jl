@@ -6,6 +6,9 @@
 
 The potential purviews of a network: lists of node sets by direction and mechanism.
 
+A key contains neither network nor subsystem: make a cache for each network, with the candidates among all of its nodes,
+or one for each subsystem.
+
     cache[CAUSE, NodeSet(1, 2)] = [NodeSet(1), NodeSet(1, 2)]
     get!(cache, (CAUSE, mechanism)) do ... end
 

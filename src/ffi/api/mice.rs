@@ -11,6 +11,10 @@
 //! of parents has at most 64 caches. Clearing a child detaches it from its parent permanently. Lookups of a child do not
 //! change the counts of its parent.
 //!
+//! What a child inherits is exact for cuts that divide all nodes of the system in two parts. A cut that severs only some
+//! of the connections between two parts can raise the φ of another purview above that of the MICE, which the child still
+//! returns, as in PyPhi. Compute the MICE of such cuts in caches without a parent.
+//!
 //! A cache may be in Redis (see "Redis cache"). Processes then share what they store. Of the conditions above only the
 //! cut applies: a MICE with φ ≤ 0 is stored. The cache also keeps every record that it fetched or stored in this
 //! process, within `max_bytes` and the memory limit, so that it is fetched only once. A cut subsystem fetches its

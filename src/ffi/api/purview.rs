@@ -4,6 +4,9 @@
 //! in the order in which they were given. It stores lists only while purview caching is on. All threads may call the
 //! functions at once.
 //!
+//! A key is the direction and the mechanism alone. So make a cache for each network, and store the candidates among all
+//! of its nodes, or make one for each subsystem.
+//!
 //! ```c
 //! phicache_purview_cache *cache;
 //! const uint64_t candidates[] = { 0x1, 0x3 }, *purviews;
