@@ -3,8 +3,8 @@
 #
 # - Without argtypes, ctypes passes an int in 32 bits: a node set loses the nodes from 32 on. For a double, such as a
 #   percentage, C then reads whatever is in a register.
-# - On an error, outputs are zero: a key that could not be made is the empty key, which other failed keys find too.
-#   Check each status.
+# - On an error, outputs are zero: a key that could not be made is the empty key, which other failed keys find too, and
+#   a cut severs nothing, so that its cache inherits every MICE. Check each status.
 # - A c_char_p that comes from C ends at the first zero byte, and most keys contain some. Use c_void_p and string_at.
 # - If an exception leaves a callback, ctypes returns an arbitrary number, and 0 would be success. Catch it in the
 #   callback, return another number, and raise it after the call.

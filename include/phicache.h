@@ -1490,7 +1490,7 @@ phicache_status phicache_key_mice(const char *prefix,
  *                     node is ON next. Any other number is an error.
  * @param nodes        The number of nodes, 1 to 64. The matrix must fit into memory.
  * @param layout       `PHICACHE_ROW_MAJOR` or `PHICACHE_COLUMN_MAJOR`.
- * @param connections  For each node, the set of nodes that it is connected to.
+ * @param connections  For each node, the set of nodes that it acts on. They are not compared with the TPM.
  * @param context      How results are computed: algorithm, measure, settings, version of the payloads. Not empty.
  *                     Programs that compute differently need different contexts, so that they do not read each other's
  *                     values.
@@ -3484,10 +3484,11 @@ phicache_status phicache_cut_damages(size_t size,
  * @param state        The state of each node of the network, 0 (OFF) or 1 (ON).
  * @param nodes        The nodes of the subsystem, as a node set. It may be empty: PyPhi has such subsystems
  *                     too, and their φ is 0.
- * @param connections  [nullable] For each node of the network, the set of nodes that it is connected to. If given,
+ * @param connections  [nullable] For each node of the network, the set of nodes that it acts on. If given,
  *                     `phicache_subsystem_key` omits severed connections that do not exist in the network, so give
- *                     those of the fingerprint: with fewer, different cuts have equal keys. They do not affect
- *                     whether a cut damages a MICE. NULL: all nodes are connected.
+ *                     those of the fingerprint: with fewer, or with those of the nodes that act on it, different cuts
+ *                     have equal keys. They do not affect whether a cut damages a MICE. NULL: all nodes are
+ *                     connected.
  * @param severed      [nullable] The cut: `size` node sets. NULL is no cut. Keys and damage depend only on severed
  *                     connections within the subsystem: a result may not depend on others.
  * @param out          The subsystem. Free it with `phicache_subsystem_free`.

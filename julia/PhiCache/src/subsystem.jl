@@ -7,7 +7,7 @@ The identity of a network, and of how results about it are computed.
 
 * `tpm`: transition probabilities, state by node: a matrix with 2^n rows and n columns, one for each node. The row of a
   state has the number 1 plus the sum of 2^(k-1) for each node k that is on.
-* `connections`: for each node the `NodeSet` that it is connected to, or an n by n matrix (from row to column; zero
+* `connections`: for each node the `NodeSet` that it acts on, or an n by n matrix (from row to column; zero
   means no connection).
 * `context`: text or bytes that identify how results are computed (algorithm, measure, settings, version). Must not be
   empty: programs that compute differently must not read each other's values.

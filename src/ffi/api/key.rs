@@ -348,7 +348,7 @@ pub unsafe extern "C" fn phicache_key_mice(
 ///                     node is ON next. Any other number is an error.
 /// @param nodes        The number of nodes, 1 to 64. The matrix must fit into memory.
 /// @param layout       `PHICACHE_ROW_MAJOR` or `PHICACHE_COLUMN_MAJOR`.
-/// @param connections  For each node, the set of nodes that it is connected to.
+/// @param connections  For each node, the set of nodes that it acts on. They are not compared with the TPM.
 /// @param context      How results are computed: algorithm, measure, settings, version of the payloads. Not empty.
 ///                     Programs that compute differently need different contexts, so that they do not read each other's
 ///                     values.
