@@ -623,6 +623,12 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     };
     phicache::memo memo{[](int) { return std::optional<constant>(constant{}); }};
     (void)memo(1);
+#elif CASE == 194  // use_node_set_from_mask
+    (void)phicache::fingerprint::of_network(std::vector<double>{0, 1}, std::vector<std::uint64_t>{1}, "context");
+#elif CASE == 195  // use_node_set_from_mask
+    (void)phicache::cut::from_masks(std::vector<std::uint64_t>{2, 0});
+#elif CASE == 196  // use_node_set_from_mask
+    (void)phicache::subsystem(phicache::fingerprint(), {1}, {0}, std::vector<std::vector<int>>{{0}});
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

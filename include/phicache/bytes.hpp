@@ -319,6 +319,7 @@ inline constexpr bool is_view = is_byte_range<R> && !is_owning_range<R>;
 
 }  // namespace detail
 
+class node_set;
 template <class T>
 class span;
 
@@ -416,6 +417,12 @@ public:
                                                 std::is_convertible_v<decltype(std::data(std::declval<Range&>())), T*>,
                                             int> = 0>
     constexpr span(Range&& range) noexcept : span(std::data(range), std::size(range)) {}
+    /// Numbers are no node sets: a mask is one by `node_set::from_mask`, a list of indices as `node_set{0, 2}`.
+    template <class Range, std::enable_if_t<std::is_same_v<value_type, node_set> &&
+                                                !std::is_same_v<detail::remove_cvref<Range>, span> &&
+                                                !std::is_convertible_v<decltype(std::data(std::declval<Range&>())), T*>,
+                                            int> = 0>
+    span(const Range& use_node_set_from_mask) = delete;
     /// A list written in a call, `f({a, b})`; only for constant elements.
     template <class U = T, std::enable_if_t<std::is_const_v<U>, int> = 0>
     constexpr span(std::initializer_list<value_type> list) noexcept : span(list.begin(), list.size()) {}
