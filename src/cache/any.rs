@@ -414,7 +414,7 @@ impl Cache {
     pub(super) fn has_options(&self, options: &Options) -> bool {
         match self {
             Cache::Disk(cache) => cache.has_options(options),
-            here => each!(here, near cache => cache.has_options(options)),
+            here => each!(here, near cache => cache.is_full_as(options.max_bytes, options.on_full)),
         }
     }
 
