@@ -179,12 +179,6 @@ pub fn remove(path: &Path) -> io::Result<()> {
     absent_is_done(fs::remove_file(path))
 }
 
-/// Removes a directory if it is empty.
-pub fn remove_directory(path: &Path) -> io::Result<()> {
-    faults::check()?;
-    absent_is_done(fs::remove_dir(path))
-}
-
 /// Removes a directory and what it contains.
 pub fn remove_tree(path: &Path) -> io::Result<()> {
     faults::check()?;

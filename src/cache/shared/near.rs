@@ -38,10 +38,6 @@ impl<A: Ancestor> Policy for NearPolicy<A> {
         true
     }
 
-    fn inherits(&self) -> bool {
-        self.lineage.as_ref().is_some_and(|lineage| !lineage.ancestors().is_empty())
-    }
-
     #[inline(always)]
     fn inherited<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<EntryRef<'g>> {
         let lineage = self.lineage.as_ref()?;
