@@ -8,8 +8,8 @@
 
 use std::ptr::{self, NonNull};
 
-use super::header::{HOLE, Header, SMALLEST};
-use super::holes::{Holes, size_of_hole};
+use super::header::{HOLE, Header, SMALLEST, block_size};
+use super::holes::Holes;
 use super::part::Part;
 use super::size_class::UNIT;
 use crate::epoch::Biased;
@@ -221,7 +221,7 @@ impl Arena {
             if (*chunk).single {
                 chunks.unlink(chunk);
             } else {
-                let size = Chunk::block_size(block);
+                let size = block_size(block);
                 #[cfg(shuttle)]
                 // Makes a thread that still reads the entry fail its test.
                 block.add(1).cast::<u8>().write_bytes(0xDD, size - size_of::<Header>());
@@ -359,7 +359,7 @@ impl Arena {
             chunks.link(chunk);
             Chunk::for_each(chunk, |block| {
                 if (*block.as_ptr()).shares.load(Ordering::Relaxed) == HOLE {
-                    let size = size_of_hole(block);
+                    let size = block_size(block);
                     chunks.holes.link(block, size);
                     (*chunk).holes += size as u32;
                     chunks.hole_bytes += size;
