@@ -34,7 +34,7 @@ impl<B: Backing> SharedCache<B> {
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
         let generation = self.near.generation();
-        let mut draft = self.near().draft(key, Default::default());
+        let mut draft = self.near.draft(key);
         write(&mut draft)?;
         let new_entry = draft.finish()?;
         let outcome = self.backing.set(key, new_entry.value(), cost)?;
