@@ -204,14 +204,11 @@ impl Claims {
                 if let Some(folder) = self.path.parent() {
                     files::make_directories(folder, if self.mode & 0o060 == 0 { 0o700 } else { 0o770 })?;
                 }
-                match with_descriptor(|| files::create(&self.path, self.mode)) {
+                match with_descriptor(|| files::create_shared(&self.path, self.mode)) {
                     Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                         with_descriptor(|| files::open_to_lock(&self.path))
                     }
-                    created => created.inspect(|file| {
-                        // Members of a group lock it, whatever the process takes from the permissions of new files.
-                        let _ = files::set_mode(file, self.mode);
-                    }),
+                    created => created,
                 }
             }
             opened => opened,

@@ -43,7 +43,7 @@ pub fn write(
         files::make_directories(folder, modes.0)?;
         // A file of this name is left over from a store that failed.
         files::remove(&path)?;
-        with_descriptor(|| files::create(&path, modes.1))
+        with_descriptor(|| files::create_shared(&path, modes.1))
     };
     let write = |to: &File| {
         let (key_at, value_at) = (HEADER as u64, (HEADER + key.len()) as u64);

@@ -56,7 +56,7 @@ impl Writer {
         let (new, live) = (folder.join(name.file(State::New)), folder.join(name.file(State::Live)));
         let create = || {
             files::make_directories(folder, modes.0)?;
-            let file = with_descriptor(|| files::create(&new, modes.1))?;
+            let file = with_descriptor(|| files::create_shared(&new, modes.1))?;
             // Without locks, the file's age shows whether its owner is alive.
             let _ = files::try_lock(&file);
             files::write_at(&file, &header.encode(), 0)?;
