@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{FileKind, HEADER, Header, TRAILER, Trailer};
+use super::format::{FileKind, HEADER, Header, TRAILER, Trailer, seconds};
 use super::names::{Name, State};
 use super::open_files::with_descriptor;
 use super::segment::{is_there, value_folder};
@@ -87,10 +87,7 @@ pub fn survey_space(folder: &Arc<Path>) -> Outcome<Vec<Usage>> {
         for value in list(&values)? {
             bytes += files::stat(&values.join(value)).map_or(0, |metadata| rounded(metadata.len()));
         }
-        let seconds = |time: std::io::Result<SystemTime>| {
-            time.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default().as_secs()
-        };
-        let used = seconds(metadata.accessed()).max(seconds(metadata.modified()));
+        let used = metadata.accessed().map_or(0, seconds).max(metadata.modified().map_or(0, seconds));
         found.push(Usage { folder: folder.clone(), name, state, bytes, used });
     }
     Ok(found)
@@ -175,7 +172,7 @@ pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage)) -
         State::New => false,
         State::Live => matches!(repair::abandoned(&usage.folder, &usage.name, usage.state), Ok(Some(_))),
     });
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = seconds(SystemTime::now());
     let mut ranked: Vec<(f64, bool, Usage)> = found
         .into_iter()
         .map(|usage| {

@@ -107,7 +107,7 @@ impl Space {
     }
 
     /// Everything is gone.
-    fn drop_all(&self) {
+    pub(super) fn drop_all(&self) {
         self.change(|catalog| {
             let all: Vec<u16> = catalog.segments().map(|(number, _)| number).collect();
             catalog.segments().for_each(|(_, known)| known.segment.set_lost());

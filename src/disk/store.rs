@@ -170,11 +170,7 @@ impl Space {
         *writer = None;
         *listed = None;
         let discarded = self.watch(self.directory.discard(&self.folder));
-        self.change(|catalog| {
-            catalog.segments().for_each(|(_, known)| known.segment.set_lost());
-            let all: Vec<u16> = catalog.segments().map(|(number, _)| number).collect();
-            catalog.drop_segments(&all);
-        });
+        self.drop_all();
         self.reads.clear();
         Ok(discarded?)
     }
