@@ -135,6 +135,33 @@ fn what_is_used_stays_near_however_it_is_read() {
 }
 
 #[test]
+fn a_value_that_finds_no_room_near_is_not_hidden_by_an_older_one() {
+    let _alone = alone();
+    let scratch = Scratch::fast();
+    let config = Config::new().unwrap();
+    config.set_disk_directory(scratch.path().to_str()).unwrap();
+    type Store = fn(&DiskCache, &[u8], &[u8]);
+    let ways: [(&str, Store); 2] = [
+        ("set", |cache, key, value| cache.set(key, value).unwrap().unwrap()),
+        ("set_many", |cache, key, value| cache.set_many(&[(key, value)]).remove(0).unwrap().unwrap()),
+    ];
+    for (way, store) in ways {
+        let disk = DiskOptions { near_bytes: Some(64 << 10), ..DiskOptions::default() };
+        let options = Options { disk, on_full: OnFull::Refuse, ..Options::default() };
+        let cache = DiskCache::disk(config.clone(), options, &Fingerprint([7; 32]), way, None).unwrap();
+        (0..100u64).for_each(|key| store(&cache, &key.to_le_bytes(), &value(key, 1000)));
+        assert!(cache.near().contains(&0u64.to_le_bytes()) && !cache.near().contains(&99u64.to_le_bytes()));
+        // One that would fit if there were room, and one that is too long.
+        for (key, len) in [(0u64, 2000), (1, 200_000)] {
+            let new = value(key + 1000, len);
+            store(&cache, &key.to_le_bytes(), &new);
+            let found = cache.get(&key.to_le_bytes()).unwrap().unwrap();
+            assert!(found.entry.value() == new, "{way}: the old value of {} bytes", found.entry.value().len());
+        }
+    }
+}
+
+#[test]
 fn values_of_all_sizes_share_the_room() {
     let _alone = alone();
     let max = 4 * MIB;

@@ -104,6 +104,13 @@ impl<A: Ancestor> NearCache<A> {
         *self.generation.write() += 1;
     }
 
+    /// Removes a value; returns whether there was one. Values that are being fetched at this moment will not be kept, and
+    /// one that was kept meanwhile is removed.
+    pub fn forget(&self, key: &Hashed) -> bool {
+        self.begin_generation();
+        self.local.remove_from_table(key)
+    }
+
     /// Keeps a value of this generation, if there is room; returns whether it did.
     pub fn keep(&self, new_entry: OwnedEntry, generation: u64, replace: bool, cost: Cost) -> (Pinned, bool) {
         if self.keeps {
