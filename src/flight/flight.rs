@@ -163,7 +163,7 @@ impl<T: Product> Flight<T> {
         self.owner.store(owner.number(), Ordering::Relaxed);
     }
 
-    /// Ends the computation of a flight that is on no list and that no thread but the caller knows, and that none has
+    /// Ends the computation of a flight that leaves its list, that no thread but the caller knows, and that none has
     /// waited for in vain: its state is that of a new flight.
     #[inline(always)]
     pub(super) fn end_alone(&self) {
