@@ -271,7 +271,7 @@ fn number_of_address() -> u64 {
 /// This thread's number, unique among all past and present threads of the process. Numbers are below 2^63.
 pub fn thread_number() -> u64 {
     match register() {
-        Some(participant) => participant.number.load(Ordering::Relaxed),
+        Some(participant) => participant.number(),
         None => {
             mark_bare();
             number_of_address()

@@ -91,9 +91,9 @@ impl Table {
     }
 }
 
-/// A call from the fast path, for keys that are not ordinary or not decided by the first bucket. On x86-64 it preserves all
-/// registers but the result's and two more. (LLVM has such a calling convention, but no stable Rust does.) Otherwise the fast path would keep what it has in memory, for
-/// the sake of this call.
+/// A call from the fast path, for keys that are not ordinary or not decided by the first bucket. On x86-64 it preserves
+/// all registers but the result's and two more. (LLVM has such a calling convention, but no stable Rust does.) Otherwise
+/// the fast path would keep what it has in memory, for the sake of this call.
 mod out_of_line {
     use std::ptr::{self, NonNull};
     use std::slice;
