@@ -176,8 +176,8 @@ impl Lease {
     }
 
     fn draft(&mut self, apply: impl FnOnce(&mut Draft) -> Result<()>) -> Result<()> {
-        // Not under the lock: without memory, `apply` makes the library drop the leases of threads that have vanished in a
-        // fork, and this may be one of them.
+        // Not under the lock: without memory, `apply` makes the library drop the leases of threads that have vanished
+        // in a fork, and this may be one of them.
         let home = self.duty.0.lock().as_ref().and_then(Pending::home).cloned();
         let (key, block) = (self.subject.key(), mem::take(&mut self.block));
         let mut draft = match &home {

@@ -27,8 +27,8 @@ use crate::table::{Hashed, Table};
 ///
 /// Fields that a lookup or store writes are on other cache lines than fields that all threads read, against false
 /// sharing: the table begins with the latter and ends with the former, the counters the other way round. Table and
-/// counters are at the same place in every cache type, so that lookups of all types share their code. Programs make many
-/// caches: what few of them use is allocated when it is first used.
+/// counters are at the same place in every cache type, so that lookups of all types share their code. Programs make
+/// many caches: what few of them use is allocated when it is first used.
 #[repr(C)]
 pub struct LocalCache<P> {
     table: Table,

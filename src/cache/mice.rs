@@ -309,8 +309,8 @@ impl MiceCache {
         self.try_fast_refuse(key, mice.record_len(), self.policy().refuses(mice.phi))
     }
 
-    /// Stores a MICE; fails if it belongs to another key or system. It is refused for the cut, for φ or for memory, in that
-    /// order.
+    /// Stores a MICE; fails if it belongs to another key or system. It is refused for the cut, for φ or for memory, in
+    /// that order.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
         self.policy().lineage.check(key, mice)?;
         self.set_with(

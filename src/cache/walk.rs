@@ -9,9 +9,9 @@ use crate::table;
 
 /// A walk through a cache. It shares the cache, so it may continue after the cache's handle is freed.
 ///
-/// It sees each entry once that is there from its beginning to its end, and any other at most once; of a cache in files,
-/// none that was not there at its beginning. It holds no lock and no read section between two entries; the next few
-/// entries are pinned.
+/// It sees each entry once that is there from its beginning to its end, and any other at most once; of a cache in
+/// files, none that was not there at its beginning. It holds no lock and no read section between two entries; the next
+/// few entries are pinned.
 pub struct Walk(Way);
 
 enum Way {

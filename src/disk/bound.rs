@@ -1,7 +1,7 @@
 //! The bound of a directory: whole segments are removed, those worth least first.
 //!
-//! Worth is computing time per byte, divided by the time since the last use: a segment that nobody has read for a day is
-//! worth a 25th of one that was read just now. Readers note their use in the access time of the file.
+//! Worth is computing time per byte, divided by the time since the last use: a segment that nobody has read for a day
+//! is worth a 25th of one that was read just now. Readers note their use in the access time of the file.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -93,8 +93,8 @@ pub fn survey_space(folder: &Arc<Path>) -> Outcome<Vec<Usage>> {
     Ok(found)
 }
 
-/// The sum of all costs in a segment, in nanoseconds, and whether it may have replaced or removed what is in older ones.
-/// Without a footer, that is not known.
+/// The sum of all costs in a segment, in nanoseconds, and whether it may have replaced or removed what is in older
+/// ones. Without a footer, that is not known.
 fn worth(usage: &Usage) -> (f64, bool) {
     let read = || {
         let file = files::open(&usage.folder.join(usage.name.file(State::Sealed))).ok()?;
@@ -156,8 +156,8 @@ fn retire(directory: &Directory, bytes: u64, most: u64) -> u64 {
 }
 
 /// Removes segments until all together take at most `most` bytes, as far as that is possible: live segments of living
-/// processes stay. Values of older formats go first. Each segment is shown to `open` before it is removed, so that it can
-/// be read afterwards. Returns which segments were removed.
+/// processes stay. Values of older formats go first. Each segment is shown to `open` before it is removed, so that it
+/// can be read afterwards. Returns which segments were removed.
 pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage)) -> Outcome<Vec<Usage>> {
     clean(directory)?;
     let mut found = survey(directory)?;

@@ -24,8 +24,8 @@ use crate::error::{Error, Result};
 /// The bytes that are written at once.
 const CHUNK: usize = 1 << 20;
 
-/// The permissions of a bundle, from which the process takes what it takes from all files: bundles are made to be passed
-/// on.
+/// The permissions of a bundle, from which the process takes what it takes from all files: bundles are made to be
+/// passed on.
 const MODE: u32 = 0o666;
 
 /// A bundle that is being written. Without [`BundleWriter::finish`], nothing is left of it.

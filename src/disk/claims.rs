@@ -4,8 +4,8 @@
 //! the key. The system ends the lock with the process, so nobody waits for a process that is gone, nothing has to be
 //! renewed, and nothing stays behind.
 //!
-//! If a computed value could not be stored, its byte stays locked for reading for a minute. Other processes need not wait
-//! for each other then: each would find nothing when its turn comes.
+//! If a computed value could not be stored, its byte stays locked for reading for a minute. Other processes need not
+//! wait for each other then: each would find nothing when its turn comes.
 //!
 //! That ends with the process, which is soon if it is a short one. If the file system is full, the modification time of
 //! the file is moved into the future, and until then nobody claims anything: everybody computes.

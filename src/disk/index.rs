@@ -82,8 +82,8 @@ impl Index {
                 return Ok(Some(std::mem::replace(&mut slot.place, place)));
             }
             let Some(run) = self.slots[at..].iter().position(Slot::is_gap) else {
-                // No gap up to the end: many hashes are near the greatest. In a table that is not full, a larger one would not
-                // help.
+                // No gap up to the end: many hashes are near the greatest. In a table that is not full, a larger one
+                // would not help.
                 let more = 16 + self.slots.len() / 64;
                 self.slots.try_reserve_exact(more).map_err(|_| Error::OutOfMemory(more * size_of::<Slot>()))?;
                 self.slots.extend(std::iter::repeat_n(GAP, more));

@@ -1,5 +1,5 @@
-//! Long values, each in a file of its own: a header, the key, the value. The record in the segment has their digest. In a
-//! bundle, key and value are behind the record instead.
+//! Long values, each in a file of its own: a header, the key, the value. The record in the segment has their digest. In
+//! a bundle, key and value are behind the record instead.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -78,8 +78,8 @@ impl ThisThread {
         Ok(ThisThread { participant, address, number, _thread: PhantomData })
     }
 
-    /// Whether it is the calling thread: a C program may pass it on, or keep it after the thread has ended. Then another
-    /// thread may have the same address, but its participant has another number, or none.
+    /// Whether it is the calling thread: a C program may pass it on, or keep it after the thread has ended. Then
+    /// another thread may have the same address, but its participant has another number, or none.
     #[inline(always)]
     pub fn is_current(&self) -> bool {
         self.address == thread_slot::address() && self.number == self.participant.number.load(Ordering::Relaxed)

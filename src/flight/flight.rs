@@ -170,8 +170,8 @@ impl<T: Product> Flight<T> {
         self.owner.store(0, Ordering::Relaxed);
     }
 
-    /// Whether it has not ended, nobody has joined its owner, and it has lost nobody in a fork. Then its state is that of
-    /// a new flight once all waiters have left.
+    /// Whether it has not ended, nobody has joined its owner, and it has lost nobody in a fork. Then its state is that
+    /// of a new flight once all waiters have left.
     #[inline(always)]
     pub(super) fn is_pristine(&self) -> bool {
         self.is_of_this_process()

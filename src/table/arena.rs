@@ -151,8 +151,8 @@ pub(super) struct Chunk {
     pub(super) list: AtomicU32,
     /// Whether it holds a single, large block.
     pub(super) single: bool,
-    /// Whether it has come back with blocks that only pins keep. To move the others out would not free it. Changed under
-    /// the arena's lock.
+    /// Whether it has come back with blocks that only pins keep. To move the others out would not free it. Changed
+    /// under the arena's lock.
     pub(super) is_kept: bool,
     /// Whether it was put back with pinned blocks and has got no entry since, so that nothing in it can be evicted. Set
     /// under the arena's lock, before it is in a list.

@@ -4,8 +4,8 @@
 //! header | block | block | hole | block | … | unused
 //! ```
 //!
-//! A chunk is freed with its last share: the arena has one, or the closed chunk itself, and each counted share in one of
-//! its blocks has one. A large entry, and an entry outside tables, has a chunk of its own.
+//! A chunk is freed with its last share: the arena has one, or the closed chunk itself, and each counted share in one
+//! of its blocks has one. A large entry, and an entry outside tables, has a chunk of its own.
 
 use std::ptr::{self, NonNull};
 

@@ -4,8 +4,8 @@
 //! To move an entry is to replace it by an equal one: readers find either copy. The old copy keeps the table's share,
 //! as in a table that was cleared, and its chunk is retired as a whole once every entry has left it.
 //!
-//! Eviction is a clock: its hand is the oldest chunk. An entry that a lookup has found since the last visit moves to the
-//! youngest chunk, without that mark; one without it moves if it has a credit left, and loses that. The others are
+//! Eviction is a clock: its hand is the oldest chunk. An entry that a lookup has found since the last visit moves to
+//! the youngest chunk, without that mark; one without it moves if it has a credit left, and loses that. The others are
 //! evicted. Credits are given at the first visit, and at the first one after each access: by what the entry is worth
 //! beside what the table's entries are worth by then.
 //!

@@ -44,8 +44,8 @@ impl DiskCache {
         Self::new(backing, None, Residence { near: true, own: true }, config, near_options(options))
     }
 
-    /// The MICE of `subsystem`, in the directory of `config`. A cut subsystem inherits them from `parent`: a cache of the
-    /// same system, uncut, which decides where they are.
+    /// The MICE of `subsystem`, in the directory of `config`. A cut subsystem inherits them from `parent`: a cache of
+    /// the same system, uncut, which decides where they are.
     pub fn disk_mice(
         config: Arc<Config>,
         options: Options,

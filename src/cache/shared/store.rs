@@ -41,8 +41,8 @@ impl<B: Backing> SharedCache<B> {
         Ok(self.keep_stored(key, outcome, generation, cost, || Ok(new_entry)))
     }
 
-    /// The result of a store that had this `outcome` at the backing. The value, in the entry that `make` makes, replaces
-    /// the near one. If there is no room for it, the near one goes too: the backing has it no more.
+    /// The result of a store that had this `outcome` at the backing. The value, in the entry that `make` makes,
+    /// replaces the near one. If there is no room for it, the near one goes too: the backing has it no more.
     fn keep_stored(
         &self,
         key: &[u8],
