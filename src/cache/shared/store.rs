@@ -54,7 +54,12 @@ impl<B: Backing> SharedCache<B> {
         let may_keep = self.near.keeps() && matches!(outcome, StoreOutcome::Stored | StoreOutcome::Failed);
         let near = may_keep && make().is_ok_and(|new_entry| self.near.keep(new_entry, generation, true, cost).1);
         if may_keep && !near && outcome == StoreOutcome::Stored {
-            self.near.forget(&key.into());
+            let key = Hashed::from(key);
+            match self.near.generation() == generation {
+                true => self.near.forget(&key),
+                // A removal came in between. If each store after it began a generation, others would do so forever.
+                false => self.near().remove_from_table(&key),
+            };
         }
         self.stored(outcome, near)
     }
