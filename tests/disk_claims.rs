@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use disk_sample::{FINGERPRINT, Scratch, at_once, files, get, open, store};
 use phicache::cache::{
-    Cache, DiskCache, Holder, Options, Origin, Refusal, RemoteOptions, Walk, shared_disk, shared_disk_mice,
+    Cache, DiskCache, Holder, OnFull, Options, Origin, Refusal, RemoteOptions, Walk, shared_disk, shared_disk_mice,
 };
 use phicache::config::{Config, Tier};
 use phicache::disk::{self, Claimed, Space};
@@ -385,8 +385,11 @@ fn a_process_has_one_cache_of_the_mice_of_a_system() {
     let (one, _first) = make(&system(), Options::default()).unwrap();
     let (same, _second) = make(&system(), Options::default()).unwrap();
     assert!(one.is_same(&same));
-    let other = Options { max_bytes: Some(1 << 30), ..Options::default() };
-    assert!(make(&system(), other).err().unwrap().to_string().contains("exists with other options"));
+    let bounded = Options { max_bytes: Some(1 << 30), ..Options::default() };
+    let refusing = Options { on_full: OnFull::Refuse, ..Options::default() };
+    for other in [bounded, refusing] {
+        assert!(make(&system(), other).err().unwrap().to_string().contains("exists with other options"));
+    }
     // Other values of the same identity are apart, whatever their role is called.
     let fingerprint = *system().fingerprint();
     let values = |role| shared_disk(config.clone(), Options::default(), None, fingerprint, role, None);

@@ -8,8 +8,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use disk_sample::{FINGERPRINT, Scratch, at_once, copy, files_ending, get, number, open, store, try_get, value_files};
-use phicache::disk::{Options, Space};
+use disk_sample::{
+    FINGERPRINT, Scratch, at_once, copy, files, files_ending, get, number, open, store, try_get, value_files,
+};
+use phicache::disk::{Claimed, Options, Space};
 
 type Values = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -286,12 +288,16 @@ fn a_group_can_write_what_a_member_made() {
     let root = scratch.path().join("shared");
     let options = Options { trust_group: true, ..at_once() };
     // Also if new files are closed to the group as usual.
-    let space = Space::open(&root, &FINGERPRINT, "values", options).unwrap();
+    let space = Space::open(&root, &FINGERPRINT, "values", options).unwrap().with_context(b"entropy 1");
     store(&space, b"k", &[1; 50_000]);
+    assert_eq!(space.claim(b"another", 1), Claimed::Granted);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for file in files(&root) {
+        assert_eq!(mode(&file), 0o660, "{}", file.display());
+    }
     let mut folders = vec![root];
     while let Some(folder) = folders.pop() {
-        let mode = fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, 0o770, "{}", folder.display());
+        assert_eq!(mode(&folder), 0o770, "{}", folder.display());
         folders.extend(fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()));
     }
 }

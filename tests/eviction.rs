@@ -1,10 +1,15 @@
 //! A full cache keeps what is worth most, within its bounds at every moment.
 
+mod disk_sample;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use phicache::cache::{Cache, Cost, DictCache, OnFull, Options, Origin, Refusal};
+use disk_sample::Scratch;
+use phicache::cache::{Cache, Cost, DictCache, DiskCache, DiskOptions, OnFull, Options, Origin, Refusal};
 use phicache::config::Config;
+use phicache::epoch;
+use phicache::key::Fingerprint;
 
 const MIB: u64 = 1 << 20;
 
@@ -93,6 +98,67 @@ fn what_is_used_stays_and_what_is_expensive_stays() {
     assert!(stats.evicted_ns >= stats.evictions * 1000 && stats.evicted_bytes >= stats.evictions * 100);
     cache.clear().unwrap();
     assert_eq!(cache.stats().unwrap().evictions, 0);
+}
+
+#[test]
+fn what_is_used_stays_near_however_it_is_read() {
+    let _alone = alone();
+    let scratch = Scratch::fast();
+    let config = Config::new().unwrap();
+    config.set_disk_directory(scratch.path().to_str()).unwrap();
+    type Read = fn(&DiskCache, &[u8]) -> bool;
+    let ways: [(&str, Read); 4] = [
+        ("get", |cache, key| cache.get(key).unwrap().is_some()),
+        ("get_into", |cache, key| cache.get_into(key, &mut [0; 1000]).unwrap().is_some()),
+        ("look", |cache, key| epoch::read(|guard| cache.look(guard, key).unwrap().is_some())),
+        ("get_many", |cache, key| {
+            let mut found = 0;
+            cache.get_many(&[key], |_, _| found += 1).unwrap();
+            found == 1
+        }),
+    ];
+    for (way, read) in ways {
+        let disk = DiskOptions { near_bytes: Some(MIB / 4), ..DiskOptions::default() };
+        let options = Options { disk, ..Options::default() };
+        let cache = DiskCache::disk(config.clone(), options, &Fingerprint([7; 32]), way, None).unwrap();
+        let store = |key: u64| cache.set(&key.to_le_bytes(), &value(key, 1000)).unwrap().unwrap();
+        store(0);
+        let mut lost = 0;
+        for key in 1..3000 {
+            store(key);
+            lost += u32::from(!cache.near().contains(&0u64.to_le_bytes()));
+            assert!(read(&cache, &0u64.to_le_bytes()));
+        }
+        assert!(!cache.near().contains(&1u64.to_le_bytes()), "not everything fits");
+        assert!(lost <= 3, "{way}: {lost} times a value was evicted that every step reads");
+    }
+}
+
+#[test]
+fn a_value_that_finds_no_room_near_is_not_hidden_by_an_older_one() {
+    let _alone = alone();
+    let scratch = Scratch::fast();
+    let config = Config::new().unwrap();
+    config.set_disk_directory(scratch.path().to_str()).unwrap();
+    type Store = fn(&DiskCache, &[u8], &[u8]);
+    let ways: [(&str, Store); 2] = [
+        ("set", |cache, key, value| cache.set(key, value).unwrap().unwrap()),
+        ("set_many", |cache, key, value| cache.set_many(&[(key, value)]).remove(0).unwrap().unwrap()),
+    ];
+    for (way, store) in ways {
+        let disk = DiskOptions { near_bytes: Some(64 << 10), ..DiskOptions::default() };
+        let options = Options { disk, on_full: OnFull::Refuse, ..Options::default() };
+        let cache = DiskCache::disk(config.clone(), options, &Fingerprint([7; 32]), way, None).unwrap();
+        (0..100u64).for_each(|key| store(&cache, &key.to_le_bytes(), &value(key, 1000)));
+        assert!(cache.near().contains(&0u64.to_le_bytes()) && !cache.near().contains(&99u64.to_le_bytes()));
+        // One that would fit if there were room, and one that is too long.
+        for (key, len) in [(0u64, 2000), (1, 200_000)] {
+            let new = value(key + 1000, len);
+            store(&cache, &key.to_le_bytes(), &new);
+            let found = cache.get(&key.to_le_bytes()).unwrap().unwrap();
+            assert!(found.entry.value() == new, "{way}: the old value of {} bytes", found.entry.value().len());
+        }
+    }
 }
 
 #[test]

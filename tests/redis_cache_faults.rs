@@ -346,6 +346,27 @@ fn a_full_server_loses_no_computed_value_and_delays_no_caller() {
 }
 
 #[test]
+fn a_mice_that_only_the_near_cache_takes_delays_no_caller_elsewhere() {
+    let Some(server) = Running::start(&[]) else { return };
+    let make = || Cache::from(mice(&url(&server), Options { remote: leases(LONG), ..Options::default() }));
+    let (one, two) = (make(), make());
+    let compute = |cache: &Cache, meanwhile: &str| {
+        let computed = cache.memoize(b"k", |draft| {
+            server.ask::<()>(meanwhile);
+            let mice = record(b"r");
+            mice.write(draft.reserve(mice.record_len())?);
+            Ok(())
+        });
+        computed.unwrap().origin
+    };
+    assert_eq!(compute(&one, "CONFIG SET maxmemory 1"), Origin::Computed);
+    server.ask::<()>("CONFIG SET maxmemory 0");
+    let began = Instant::now();
+    assert_eq!(compute(&two, "PING"), Origin::Computed);
+    assert!(began.elapsed() < LONG / 2);
+}
+
+#[test]
 fn without_scripts_a_value_is_stored_and_the_next_caller_does_not_wait() {
     let user = ["--user", "me", "on", ">secret", "~phicache*", "-@all", "+get", "+set", "+exists", "+unlink"];
     for options in [&user[..], &user[..9], &["--rename-command", "EVAL", ""]] {

@@ -85,8 +85,8 @@ impl Cache {
         })
     }
 
-    /// The value of `key`, if this process has one, on the fast path. Counts a hit, but no miss; and nothing if there is
-    /// no place for the value, which is asked for only then.
+    /// The value of `key`, if this process has one, on the fast path. Counts a hit, but no miss; and nothing if there
+    /// is no place for the value, which is asked for only then.
     #[inline(always)]
     pub fn try_fast_hit(&self, key: &[u8], has_place: impl FnOnce() -> bool) -> Fast<Value> {
         each!(self, near cache => cache.try_fast_hit(key, has_place))
@@ -275,9 +275,9 @@ impl Cache {
         Draft::resume(key, Some(self.memory()), block)
     }
 
-    /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, the caller
-    /// ends the computation without a value. The computation took `cost`, if that is known, or else what the flight has
-    /// measured.
+    /// Ends the computation of the flight's owner, or of a caller that `joined`, with a value. If that fails, the
+    /// caller ends the computation without a value. The computation took `cost`, if that is known, or else what the
+    /// flight has measured.
     #[inline(never)]
     pub(super) fn complete(
         &self,
@@ -414,7 +414,7 @@ impl Cache {
     pub(super) fn has_options(&self, options: &Options) -> bool {
         match self {
             Cache::Disk(cache) => cache.has_options(options),
-            here => each!(here, near cache => cache.has_options(options)),
+            here => each!(here, near cache => cache.is_full_as(options.max_bytes, options.on_full)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A cache saved to one file, a bundle; loaded from it into another one; or read in place.
 //!
-//! A bundle has an identity: the role of its values, the context in which they were computed and, of MICE, the subsystem
-//! with its cut. It can only be used with the same one.
+//! A bundle has an identity: the role of its values, the context in which they were computed and, of MICE, the
+//! subsystem with its cut. It can only be used with the same one.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -74,9 +74,9 @@ const REASONS: [Refusal; 8] = {
 
 /// The counters behind [`Stats`].
 ///
-/// Lookups, stores, computations and refusals are counted without locked instructions: each thread adds to counters that
-/// only it writes. Those of the thread that made the cache are inline. The first other thread allocates [`Stripes`] for all
-/// others.
+/// Lookups, stores, computations and refusals are counted without locked instructions: each thread adds to counters
+/// that only it writes. Those of the thread that made the cache are inline. The first other thread allocates
+/// [`Stripes`] for all others.
 #[repr(C)]
 pub struct Counters {
     waits: AtomicU64,
@@ -235,8 +235,8 @@ impl Counters {
     #[inline(never)]
     fn count_elsewhere(&self, participant: &Participant, event: Event, many: u64) {
         match self.others.get_or_try_init(|| self.make_stripes()) {
-            // Without stripes the owner's counts have to do. Of two events that are counted at once, one may be lost, unless
-            // nobody counts there alone.
+            // Without stripes the owner's counts have to do. Of two events that are counted at once, one may be lost,
+            // unless nobody counts there alone.
             Err(_) => _ = self.own.of(event).fetch_add(many, Relaxed),
             Ok(stripes) => match self.alone(participant) {
                 Some(counts) => counts.add_many_alone(event, many),

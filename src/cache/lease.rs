@@ -15,8 +15,7 @@ use crate::epoch::{with_attached, without_fork};
 use crate::error::{Error, Result};
 use crate::flight::Owner;
 use crate::memory::limit;
-use crate::sync::Mutex;
-use crate::sync::TryArc;
+use crate::sync::{Mutex, TryArc};
 use crate::table::{Draft, Hashed, Reservation};
 
 /// The right and the duty to compute a missing value.
@@ -31,7 +30,6 @@ pub struct Lease {
 }
 
 /// The state that a lease shares with the thread that began it: the computation, until one of the two ends it.
-#[derive(Default)]
 struct Duty(Mutex<Option<Pending>>);
 
 impl Duty {
@@ -178,8 +176,8 @@ impl Lease {
     }
 
     fn draft(&mut self, apply: impl FnOnce(&mut Draft) -> Result<()>) -> Result<()> {
-        // Not under the lock: without memory, `apply` makes the library drop the leases of threads that have vanished in a
-        // fork, and this may be one of them.
+        // Not under the lock: without memory, `apply` makes the library drop the leases of threads that have vanished
+        // in a fork, and this may be one of them.
         let home = self.duty.0.lock().as_ref().and_then(Pending::home).cloned();
         let (key, block) = (self.subject.key(), mem::take(&mut self.block));
         let mut draft = match &home {

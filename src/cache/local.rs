@@ -27,8 +27,8 @@ use crate::table::{Hashed, Table};
 ///
 /// Fields that a lookup or store writes are on other cache lines than fields that all threads read, against false
 /// sharing: the table begins with the latter and ends with the former, the counters the other way round. Table and
-/// counters are at the same place in every cache type, so that lookups of all types share their code. Programs make many
-/// caches: what few of them use is allocated when it is first used.
+/// counters are at the same place in every cache type, so that lookups of all types share their code. Programs make
+/// many caches: what few of them use is allocated when it is first used.
 #[repr(C)]
 pub struct LocalCache<P> {
     table: Table,
@@ -126,13 +126,9 @@ impl<P: Policy> LocalCache<P> {
         Full::resolve(self.on_full.or(self.config.on_full()), self.policy.holds_copies())
     }
 
-    pub(super) fn max_bytes(&self) -> u64 {
-        self.max_bytes
-    }
-
-    /// Whether a cache made with these options would be full when this one is, and do the same then.
-    pub(super) fn has_options(&self, options: &Options) -> bool {
-        self.max_bytes == options.max_bytes.unwrap_or(u64::MAX) && self.on_full == options.on_full
+    /// Whether a cache with this limit and choice would be full when this one is, and do the same then.
+    pub(super) fn is_full_as(&self, max_bytes: Option<u64>, on_full: OnFull) -> bool {
+        self.max_bytes == max_bytes.unwrap_or(u64::MAX) && self.on_full == on_full
     }
 
     /// The verifier of its hits, in verified mode.

@@ -200,8 +200,8 @@ impl Pending {
         self.subject.key()
     }
 
-    /// Reserves `len` bytes for the value, zeroed or uninitialized, in an empty `block`, if its cache has room for them at
-    /// once. Otherwise the draft may.
+    /// Reserves `len` bytes for the value, zeroed or uninitialized, in an empty `block`, if its cache has room for them
+    /// at once. Otherwise the draft may.
     #[inline(always)]
     pub fn reserve_at_once<'b>(&self, block: &'b mut Reservation, len: usize, zeroed: bool) -> Option<&'b mut [u8]> {
         match &self.subject {

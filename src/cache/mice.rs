@@ -24,8 +24,7 @@ use crate::config::Config;
 use crate::epoch::{self, Guard, without_fork};
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
-use crate::sync::Mutex;
-use crate::sync::TryArc;
+use crate::sync::{Mutex, TryArc};
 use crate::table::{EntryRef, Hashed, Table};
 
 /// The longest chain of parents.
@@ -139,10 +138,6 @@ impl Policy for MicePolicy {
         Ok(self.refuses(mice.phi).map_or(Ok(()), Err))
     }
 
-    fn inherits(&self) -> bool {
-        !self.lineage.ancestors().is_empty()
-    }
-
     #[inline(always)]
     fn inherited<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<EntryRef<'g>> {
         let found = self.lineage.ancestors().iter().find_map(|ancestor| ancestor.find(guard, key));
@@ -186,13 +181,11 @@ impl Policy for MicePolicy {
         if let Some(tail) = cleared.tail.as_ref() {
             let next = TryArc::try_new(ClearedTable::default())?;
             self.moving.fetch_add(1, Ordering::AcqRel);
-            let moved = own.split_off().map(|table| {
-                // Only the holder of this lock sets these, once for each ClearedTable.
-                let _ = tail.next.set(next.clone());
-                let _ = tail.table.set(table);
-            });
+            let table = own.split_off();
+            // Only the holder of this lock sets these, once for each ClearedTable.
+            let _ = tail.next.set(next.clone());
+            let _ = tail.table.set(table);
             self.moving.fetch_add(1, Ordering::AcqRel);
-            moved?;
             cleared.tail = Some(next);
             self.has_cleared.store(true, Ordering::Relaxed);
         } else {
@@ -251,11 +244,12 @@ impl MicePolicy {
     fn hold_tail(&self) -> Result<TryArc<ClearedTable>> {
         without_fork(|| {
             let mut cleared = self.cleared.lock();
-            if cleared.tail.is_none() {
-                let tail = TryArc::try_new(ClearedTable::default())?;
-                *cleared = Cleared { oldest: Some(tail.clone()), tail: Some(tail) };
+            if let Some(tail) = &cleared.tail {
+                return Ok(tail.clone());
             }
-            cleared.tail.clone().ok_or(Error::OutOfMemory(0))
+            let tail = TryArc::try_new(ClearedTable::default())?;
+            *cleared = Cleared { oldest: Some(tail.clone()), tail: Some(tail.clone()) };
+            Ok(tail)
         })
     }
 
@@ -315,8 +309,8 @@ impl MiceCache {
         self.try_fast_refuse(key, mice.record_len(), self.policy().refuses(mice.phi))
     }
 
-    /// Stores a MICE; fails if it belongs to another key or system. It is refused for the cut, for φ or for memory, in that
-    /// order.
+    /// Stores a MICE; fails if it belongs to another key or system. It is refused for the cut, for φ or for memory, in
+    /// that order.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
         self.policy().lineage.check(key, mice)?;
         self.set_with(

@@ -19,12 +19,6 @@ pub trait Policy {
         false
     }
 
-    /// Whether keys may inherit values.
-    #[inline(always)]
-    fn inherits(&self) -> bool {
-        false
-    }
-
     /// The value that `key` inherits if the cache has none of its own.
     #[inline(always)]
     fn inherited<'g>(&self, _guard: &'g Guard, _key: &Hashed) -> Option<EntryRef<'g>> {

@@ -1,7 +1,8 @@
-//! Variables of the environment that look like ours and are not: a mistyped name has no effect, and nobody would notice.
+//! Variables of the environment that look like ours and are not: a mistyped name has no effect, and nobody would
+//! notice.
 //!
-//! Others may use names that begin with PHICACHE_, such as PHICACHE_HOME of a module system. So a name counts as mistyped
-//! only if it is close to one that is read, or if it is the name of an option, which only a cache has.
+//! Others may use names that begin with PHICACHE_, such as PHICACHE_HOME of a module system. So a name counts as
+//! mistyped only if it is close to one that is read, or if it is the name of an option, which only a cache has.
 
 use std::ffi::OsString;
 
@@ -37,8 +38,8 @@ pub fn message(found: &[(String, Meant)]) -> String {
 
 const PREFIX: &str = "PHICACHE_";
 
-/// Options of caches that have no variable. Left out are those with names that another program might use with our prefix,
-/// such as PHICACHE_NAME.
+/// Options of caches that have no variable. Left out are those with names that another program might use with our
+/// prefix, such as PHICACHE_NAME.
 const OPTIONS: [&str; 8] =
     ["lease_ms", "max_bytes", "near_bytes", "no_checksum", "server_errors", "storage_errors", "ttl_ms", "verify_every"];
 

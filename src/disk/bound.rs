@@ -1,17 +1,17 @@
 //! The bound of a directory: whole segments are removed, those worth least first.
 //!
-//! Worth is computing time per byte, divided by the time since the last use: a segment that nobody has read for a day is
-//! worth a 25th of one that was read just now. Readers note their use in the access time of the file.
+//! Worth is computing time per byte, divided by the time since the last use: a segment that nobody has read for a day
+//! is worth a 25th of one that was read just now. Readers note their use in the access time of the file.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{FileKind, HEADER, Header, TRAILER, Trailer};
+use super::format::{FileKind, HEADER, Header, TRAILER, Trailer, seconds};
 use super::names::{Name, State};
 use super::open_files::with_descriptor;
 use super::segment::{is_there, value_folder};
@@ -87,17 +87,14 @@ pub fn survey_space(folder: &Arc<Path>) -> Outcome<Vec<Usage>> {
         for value in list(&values)? {
             bytes += files::stat(&values.join(value)).map_or(0, |metadata| rounded(metadata.len()));
         }
-        let seconds = |time: std::io::Result<SystemTime>| {
-            time.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default().as_secs()
-        };
-        let used = seconds(metadata.accessed()).max(seconds(metadata.modified()));
+        let used = metadata.accessed().map_or(0, seconds).max(metadata.modified().map_or(0, seconds));
         found.push(Usage { folder: folder.clone(), name, state, bytes, used });
     }
     Ok(found)
 }
 
-/// The sum of all costs in a segment, in nanoseconds, and whether it may have replaced or removed what is in older ones.
-/// Without a footer, that is not known.
+/// The sum of all costs in a segment, in nanoseconds, and whether it may have replaced or removed what is in older
+/// ones. Without a footer, that is not known.
 fn worth(usage: &Usage) -> (f64, bool) {
     let read = || {
         let file = files::open(&usage.folder.join(usage.name.file(State::Sealed))).ok()?;
@@ -159,8 +156,8 @@ fn retire(directory: &Directory, bytes: u64, most: u64) -> u64 {
 }
 
 /// Removes segments until all together take at most `most` bytes, as far as that is possible: live segments of living
-/// processes stay. Values of older formats go first. Each segment is shown to `open` before it is removed, so that it can
-/// be read afterwards. Returns which segments were removed.
+/// processes stay. Values of older formats go first. Each segment is shown to `open` before it is removed, so that it
+/// can be read afterwards. Returns which segments were removed.
 pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage)) -> Outcome<Vec<Usage>> {
     clean(directory)?;
     let mut found = survey(directory)?;
@@ -175,7 +172,7 @@ pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage)) -
         State::New => false,
         State::Live => matches!(repair::abandoned(&usage.folder, &usage.name, usage.state), Ok(Some(_))),
     });
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = seconds(SystemTime::now());
     let mut ranked: Vec<(f64, bool, Usage)> = found
         .into_iter()
         .map(|usage| {

@@ -6,15 +6,15 @@
 use std::fs::File;
 use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::description::{self, Description};
 use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{
-    Content, Extent, FileKind, Footer, Header, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, UNIT,
+    Content, Extent, FileKind, Footer, Header, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, UNIT, seconds,
 };
-use super::names::{Name, State, random};
+use super::names::{Name, State, random_id};
 use super::open_files::with_descriptor;
 use super::store::Entry;
 use super::writer::finish;
@@ -24,8 +24,8 @@ use crate::error::{Error, Result};
 /// The bytes that are written at once.
 const CHUNK: usize = 1 << 20;
 
-/// The permissions of a bundle, from which the process takes what it takes from all files: bundles are made to be passed
-/// on.
+/// The permissions of a bundle, from which the process takes what it takes from all files: bundles are made to be
+/// passed on.
 const MODE: u32 = 0o666;
 
 /// A bundle that is being written. Without [`BundleWriter::finish`], nothing is left of it.
@@ -61,12 +61,13 @@ impl BundleWriter {
         let file = with_descriptor(|| files::create(&new, MODE)).map_err(Failure::of("make", &new))?;
         // Others see by the lock that the process is alive which makes the file.
         let _ = files::try_lock(&file);
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&random().to_le_bytes());
-        id[8..].copy_from_slice(&random().to_le_bytes());
-        let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let order = description.len() as u64;
-        let header = Header { kind: FileKind::Bundle, order, created, id, space: description.space() };
+        let header = Header {
+            kind: FileKind::Bundle,
+            order: description.len() as u64,
+            created: seconds(SystemTime::now()),
+            id: random_id(),
+            space: description.space(),
+        };
         let mut writer = BundleWriter {
             file,
             new,

@@ -99,8 +99,8 @@ impl Bundle {
         self.segment
     }
 
-    /// Calls `see` with each value, in the order of the file. `has_room` is asked before a long value is read. `ahead` is
-    /// called some values before, with a key that is not checked yet.
+    /// Calls `see` with each value, in the order of the file. `has_room` is asked before a long value is read. `ahead`
+    /// is called some values before, with a key that is not checked yet.
     pub fn read_all(
         &self,
         has_room: impl Fn(u64) -> bool,

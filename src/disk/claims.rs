@@ -4,8 +4,8 @@
 //! the key. The system ends the lock with the process, so nobody waits for a process that is gone, nothing has to be
 //! renewed, and nothing stays behind.
 //!
-//! If a computed value could not be stored, its byte stays locked for reading for a minute. Other processes need not wait
-//! for each other then: each would find nothing when its turn comes.
+//! If a computed value could not be stored, its byte stays locked for reading for a minute. Other processes need not
+//! wait for each other then: each would find nothing when its turn comes.
 //!
 //! That ends with the process, which is soon if it is a short one. If the file system is full, the modification time of
 //! the file is moved into the future, and until then nobody claims anything: everybody computes.
@@ -204,14 +204,11 @@ impl Claims {
                 if let Some(folder) = self.path.parent() {
                     files::make_directories(folder, if self.mode & 0o060 == 0 { 0o700 } else { 0o770 })?;
                 }
-                match with_descriptor(|| files::create(&self.path, self.mode)) {
+                match with_descriptor(|| files::create_shared(&self.path, self.mode)) {
                     Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                         with_descriptor(|| files::open_to_lock(&self.path))
                     }
-                    created => created.inspect(|file| {
-                        // Members of a group lock it, whatever the process takes from the permissions of new files.
-                        let _ = files::set_mode(file, self.mode);
-                    }),
+                    created => created,
                 }
             }
             opened => opened,

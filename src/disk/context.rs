@@ -24,7 +24,7 @@ pub fn write(directory: &Directory, identity: &Path, context: &[u8]) -> Outcome<
     let context = &context[..context.len().min(LONGEST)];
     let new = identity.join(format!("{NAME}.{:016x}", random()));
     let write = || {
-        let file = files::create(&new, directory.file_mode())?;
+        let file = files::create_shared(&new, directory.file_mode())?;
         files::write_at(&file, &[&header(context).encode(), context].concat(), 0)?;
         files::rename(&new, &path)
     };

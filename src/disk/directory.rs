@@ -217,8 +217,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A role as the name of a directory: letters, digits, `-` and `_` as they are, other bytes as `%` and two digits. A long
-/// one becomes a digest.
+/// A role as the name of a directory: letters, digits, `-` and `_` as they are, other bytes as `%` and two digits. A
+/// long one becomes a digest.
 fn encode(role: &str) -> String {
     let name = role.bytes().fold(String::new(), |mut name, byte| {
         match byte.is_ascii_alphanumeric() || b"-_".contains(&byte) {

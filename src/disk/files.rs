@@ -46,6 +46,16 @@ pub fn create(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
 }
 
+/// As [`create`], but what the process takes from the permissions of new files does not count if a group shares them.
+pub fn create_shared(path: &Path, mode: u32) -> io::Result<File> {
+    let file = create(path, mode)?;
+    if mode & 0o060 != 0 {
+        // A file system without permissions has its own.
+        let _ = file.set_permissions(Permissions::from_mode(mode));
+    }
+    Ok(file)
+}
+
 /// Reads at an offset until the buffer is full or the file ends; returns the number of bytes.
 pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut done = 0;
@@ -155,12 +165,6 @@ fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
     }
 }
 
-/// Sets the permissions of an open file.
-pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    faults::check()?;
-    file.set_permissions(Permissions::from_mode(mode))
-}
-
 /// Gives a file a second name, which must not exist.
 pub fn link(from: &Path, to: &Path) -> io::Result<()> {
     faults::check()?;
@@ -177,12 +181,6 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 pub fn remove(path: &Path) -> io::Result<()> {
     faults::check()?;
     absent_is_done(fs::remove_file(path))
-}
-
-/// Removes a directory if it is empty.
-pub fn remove_directory(path: &Path) -> io::Result<()> {
-    faults::check()?;
-    absent_is_done(fs::remove_dir(path))
 }
 
 /// Removes a directory and what it contains.

@@ -4,6 +4,8 @@
 //! that depend on the segment's own random number and on the place, so that bytes of another file, of another place or
 //! of an older version are not taken for a record.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::checksum::{checksum, key_hash};
 
 /// The version of the format, which is also the name of the directory that contains everything.
@@ -129,6 +131,11 @@ impl Header {
     pub(super) fn seed(&self, offset: u64) -> u64 {
         u64_at(&self.id, 0) ^ (offset ^ u64_at(&self.id, 8)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
+}
+
+/// A time as files have it: in seconds since 1970.
+pub fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// The identity and role of records, as headers have it.

@@ -82,8 +82,8 @@ impl Index {
                 return Ok(Some(std::mem::replace(&mut slot.place, place)));
             }
             let Some(run) = self.slots[at..].iter().position(Slot::is_gap) else {
-                // No gap up to the end: many hashes are near the greatest. In a table that is not full, a larger one would not
-                // help.
+                // No gap up to the end: many hashes are near the greatest. In a table that is not full, a larger one
+                // would not help.
                 let more = 16 + self.slots.len() / 64;
                 self.slots.try_reserve_exact(more).map_err(|_| Error::OutOfMemory(more * size_of::<Slot>()))?;
                 self.slots.extend(std::iter::repeat_n(GAP, more));
@@ -114,12 +114,11 @@ impl Index {
     /// Removes the entries that `stays` rejects.
     pub fn retain(&mut self, mut stays: impl FnMut(u64, Place) -> bool) {
         let mut old = std::mem::take(&mut self.slots);
-        let before = self.len;
         self.len = 0;
-        let (mut from, mut end) = (0, 0);
+        let mut end = 0;
         // Sorted entries stay sorted: each moves to its home, or behind the one before it. That is never after its old
         // slot.
-        while from < old.len() {
+        for from in 0..old.len() {
             let slot = std::mem::replace(&mut old[from], GAP);
             if !slot.is_gap() && stays(slot.hash, slot.place) {
                 let at = self.home(slot.hash).max(end);
@@ -127,9 +126,7 @@ impl Index {
                 end = at + 1;
                 self.len += 1;
             }
-            from += 1;
         }
-        debug_assert!(self.len <= before);
         self.slots = old;
     }
 

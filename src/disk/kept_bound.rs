@@ -47,9 +47,7 @@ pub fn write(directory: &Directory, bytes: u64) -> Outcome<()> {
     let path = directory.bound();
     let new = path.with_extension(format!("{:016x}", random()));
     let write = || {
-        let file = with_descriptor(|| files::create(&new, directory.file_mode()))?;
-        // A group could not read it otherwise.
-        files::set_mode(&file, directory.file_mode())?;
+        let file = with_descriptor(|| files::create_shared(&new, directory.file_mode()))?;
         files::write_at(&file, &header(bytes).encode(), 0)?;
         files::sync(&file)?;
         files::rename(&new, &path)

@@ -136,10 +136,10 @@ impl Leases {
     fn create(&self, bytes: &[u8]) -> Outcome<PathBuf> {
         let new = self.folder.join(format!("{:016x}.new", random()));
         let create = || -> std::io::Result<()> {
-            let file = match with_descriptor(|| files::create(&new, self.modes.1)) {
+            let file = match with_descriptor(|| files::create_shared(&new, self.modes.1)) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     files::make_directories(&self.folder, self.modes.0)?;
-                    with_descriptor(|| files::create(&new, self.modes.1))?
+                    with_descriptor(|| files::create_shared(&new, self.modes.1))?
                 }
                 created => created?,
             };

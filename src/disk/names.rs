@@ -128,6 +128,11 @@ pub fn random() -> u64 {
     RandomState::new().hash_one((std::process::id(), NUMBER.fetch_add(1, Relaxed), time))
 }
 
+/// Two random numbers, as bytes.
+pub fn random_id() -> [u8; 16] {
+    (u128::from(random()) << 64 | u128::from(random())).to_le_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -107,7 +107,7 @@ impl Space {
     }
 
     /// Everything is gone.
-    fn drop_all(&self) {
+    pub(super) fn drop_all(&self) {
         self.change(|catalog| {
             let all: Vec<u16> = catalog.segments().map(|(number, _)| number).collect();
             catalog.segments().for_each(|(_, known)| known.segment.set_lost());
@@ -118,11 +118,7 @@ impl Space {
     /// Compares the directory with what is known; returns whether all segments could be opened.
     fn list(&self, first: bool) -> Outcome<bool> {
         let names = with_descriptor(|| files::list(&self.folder)).map_err(Failure::of("list", &self.folder))?;
-        let mut present: Vec<(Name, State)> = names.iter().filter_map(|file| Name::of_file(file)).collect();
-        present.retain(|(_, state)| *state != State::New);
-        // Of a segment that is being sealed, both files may be there.
-        present.sort_by(|a, b| a.0.cmp(&b.0).then((b.1 == State::Sealed).cmp(&(a.1 == State::Sealed))));
-        present.dedup_by(|a, b| a.0 == b.0);
+        let present = segments_in(&names);
         let state = |name: &Name| {
             let at = present.binary_search_by(|(its, _)| its.cmp(name)).ok()?;
             Some(present[at].1)
@@ -148,27 +144,9 @@ impl Space {
             }
         }
         known.sort_by(|a, b| a.1.name.cmp(&b.1.name));
-        let (mut new, mut complete) = (Vec::new(), true);
-        for (name, state) in present {
-            let (file, order) = (name.file(state), name.order);
-            let is_known = known.binary_search_by(|(_, segment, _)| segment.name.cmp(&name)).is_ok();
-            if is_known || self.catalog.read().has_rejected(&file) {
-                continue;
-            }
-            match self.watch(self.open_new(name, state, first)) {
-                Ok(Opened::New(opened)) => new.push(opened),
-                Ok(Opened::Gone) => (),
-                Ok(Opened::Foreign) => {
-                    self.health.count_damaged();
-                    self.change(|catalog| catalog.reject(file));
-                }
-                Err(_) => {
-                    // The others are usable. New segments come after it.
-                    self.change(|catalog| catalog.note_order(order));
-                    complete = false;
-                }
-            }
-        }
+        let is_known = |name: &Name| known.binary_search_by(|(_, segment, _)| segment.name.cmp(name)).is_ok();
+        let unknown = present.into_iter().filter(|(name, _)| !is_known(name));
+        let (new, mut complete) = self.open_all(unknown, first);
         // What was appended before a segment was sealed is read a last time.
         for (number, segment, from) in sealed {
             let Some(from) = from else {
@@ -194,6 +172,31 @@ impl Space {
             let _ = self.watch(compact::compact(self));
         }
         Ok(complete)
+    }
+
+    /// Opens segments that were not known; returns also whether all could be opened.
+    fn open_all(&self, unknown: impl Iterator<Item = (Name, State)>, first: bool) -> (Vec<New>, bool) {
+        let (mut new, mut complete) = (Vec::new(), true);
+        for (name, state) in unknown {
+            let (file, order) = (name.file(state), name.order);
+            if self.catalog.read().has_rejected(&file) {
+                continue;
+            }
+            match self.watch(self.open_new(name, state, first)) {
+                Ok(Opened::New(opened)) => new.push(opened),
+                Ok(Opened::Gone) => (),
+                Ok(Opened::Foreign) => {
+                    self.health.count_damaged();
+                    self.change(|catalog| catalog.reject(file));
+                }
+                Err(_) => {
+                    // The others are usable. New segments come after it.
+                    self.change(|catalog| catalog.note_order(order));
+                    complete = false;
+                }
+            }
+        }
+        (new, complete)
     }
 
     /// A segment that was not known.
@@ -273,6 +276,16 @@ impl Space {
     pub(super) fn not_indexed(&self, error: Error) -> Failure {
         Failure::of("index", &self.folder)(std::io::Error::other(error.to_string()))
     }
+}
+
+/// The segments among the names of files, sorted, each with its state.
+fn segments_in(names: &[String]) -> Vec<(Name, State)> {
+    let mut present: Vec<(Name, State)> = names.iter().filter_map(|file| Name::of_file(file)).collect();
+    present.retain(|(_, state)| *state != State::New);
+    // Of a segment that is being sealed, both files may be there.
+    present.sort_by(|a, b| a.0.cmp(&b.0).then((b.1 == State::Sealed).cmp(&(a.1 == State::Sealed))));
+    present.dedup_by(|a, b| a.0 == b.0);
+    present
 }
 
 /// What the file of a segment turned out to be.

@@ -67,7 +67,7 @@ pub fn seal(_right: &Abandoned, directory: &Directory, folder: &Path, segment: &
     if end > HEADER as u64 {
         let new = folder.join(Name::new(segment.name.order).file(State::New));
         let copy = || {
-            let (from, to) = (segment.file()?, with_descriptor(|| files::create(&new, directory.file_mode())));
+            let (from, to) = (segment.file()?, with_descriptor(|| files::create_shared(&new, directory.file_mode())));
             let to = to.map_err(Failure::of("make", &new))?;
             // Others see by it that this process is alive.
             let _ = files::try_lock(&to);

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{
     Content, Extent, FileKind, Footer, HEADER, Header, Kind, LONGEST_RECORD, PREFIX, Record, TRAILER, Trailer, UNIT,
-    ValueFile,
+    ValueFile, seconds,
 };
 use super::names::{Name, State};
 use super::open_files::{self, Closes};
@@ -144,7 +144,7 @@ impl Segment {
     /// Notes for others that this process reads the segment.
     fn note_read(&self, file: &File) {
         let now = SystemTime::now();
-        let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let seconds = seconds(now);
         let noted = self.noted.load(Relaxed);
         // A clock that was set back must not end the notes.
         if noted != u64::MAX && seconds.abs_diff(noted) >= NOTE {

@@ -1,7 +1,8 @@
 //! Single flight between processes: of many that miss a key, one computes it, and the others wait.
 //!
-//! On one host, locks decide (`claims.rs`). If there may be other hosts, whose locks do not reach this one, leases decide
-//! too (`leases.rs`). A file system that can have neither makes everybody compute: work is done twice, and nobody waits.
+//! On one host, locks decide (`claims.rs`). If there may be other hosts, whose locks do not reach this one, leases
+//! decide too (`leases.rs`). A file system that can have neither makes everybody compute: work is done twice, and
+//! nobody waits.
 
 use super::checksum::checksum;
 use super::claims::Claimed;

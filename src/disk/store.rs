@@ -170,11 +170,7 @@ impl Space {
         *writer = None;
         *listed = None;
         let discarded = self.watch(self.directory.discard(&self.folder));
-        self.change(|catalog| {
-            catalog.segments().for_each(|(_, known)| known.segment.set_lost());
-            let all: Vec<u16> = catalog.segments().map(|(number, _)| number).collect();
-            catalog.drop_segments(&all);
-        });
+        self.drop_all();
         self.reads.clear();
         Ok(discarded?)
     }
@@ -216,8 +212,8 @@ impl Space {
         self.leave_segment(writer, if has_ended { Growth::Sealed } else { Growth::ReadTo(HEADER as u64) });
     }
 
-    /// Treats the segment of a writer as that of another process. With the writer ends the segment's lock: whoever comes
-    /// next may seal it.
+    /// Treats the segment of a writer as that of another process. With the writer ends the segment's lock: whoever
+    /// comes next may seal it.
     fn leave_segment(&self, writer: Writer, growth: Growth) {
         let Writer { segment, number, .. } = writer;
         self.change(|catalog| {

@@ -1,5 +1,5 @@
-//! Long values, each in a file of its own: a header, the key, the value. The record in the segment has their digest. In a
-//! bundle, key and value are behind the record instead.
+//! Long values, each in a file of its own: a header, the key, the value. The record in the segment has their digest. In
+//! a bundle, key and value are behind the record instead.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ pub fn write(
         files::make_directories(folder, modes.0)?;
         // A file of this name is left over from a store that failed.
         files::remove(&path)?;
-        with_descriptor(|| files::create(&path, modes.1))
+        with_descriptor(|| files::create_shared(&path, modes.1))
     };
     let write = |to: &File| {
         let (key_at, value_at) = (HEADER as u64, (HEADER + key.len()) as u64);

@@ -8,12 +8,12 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{FOOTER_PART, FileKind, Footer, HEADER, Header, TRAILER};
-use super::names::{Name, State, random};
+use super::format::{FOOTER_PART, FileKind, Footer, HEADER, Header, TRAILER, seconds};
+use super::names::{Name, State, random_id};
 use super::open_files::with_descriptor;
 use super::segment::Segment;
 use crate::sync::process;
@@ -48,15 +48,12 @@ impl Writer {
     /// Makes a segment in a folder. The caller adds it to the catalog and sets its number.
     pub fn create(folder: &Arc<Path>, modes: (u32, u32), space: [u8; 32], order: u64) -> Outcome<Self> {
         let name = Name::new(order);
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&random().to_le_bytes());
-        id[8..].copy_from_slice(&random().to_le_bytes());
-        let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let header = Header { kind: FileKind::Segment, order, created, id, space };
+        let created = seconds(SystemTime::now());
+        let header = Header { kind: FileKind::Segment, order, created, id: random_id(), space };
         let (new, live) = (folder.join(name.file(State::New)), folder.join(name.file(State::Live)));
         let create = || {
             files::make_directories(folder, modes.0)?;
-            let file = with_descriptor(|| files::create(&new, modes.1))?;
+            let file = with_descriptor(|| files::create_shared(&new, modes.1))?;
             // Without locks, the file's age shows whether its owner is alive.
             let _ = files::try_lock(&file);
             files::write_at(&file, &header.encode(), 0)?;
@@ -135,7 +132,7 @@ impl Writer {
     /// Notes that this process is alive.
     pub fn note_alive(&mut self) {
         let now = SystemTime::now();
-        let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let seconds = seconds(now);
         if seconds.abs_diff(self.noted) >= 60 {
             self.noted = seconds;
             let _ = files::set_modified(&self.file, now);

@@ -44,21 +44,16 @@ pub fn read<R>(work: impl FnOnce(&Guard) -> R) -> R {
 /// path. The value that ends the section has a hygienic name, so only the end of the block drops it.
 macro_rules! fast_guard {
     ($guard:ident else $slow:expr) => {
-        let entered = match $crate::epoch::guard::Entered::by_the_macro() {
-            Some(entered) => entered,
-            _ => return $slow,
-        };
-        let $guard = entered.guard();
+        $crate::epoch::fast_guard!($guard = by_the_macro(), $slow);
     };
     ($guard:ident as $participant:expr, else $slow:expr) => {
-        let entered = match $crate::epoch::guard::Entered::as_participant($participant) {
-            Some(entered) => entered,
-            _ => return $slow,
-        };
-        let $guard = entered.guard();
+        $crate::epoch::fast_guard!($guard = as_participant($participant), $slow);
     };
     ($guard:ident of $thread:expr, else $slow:expr) => {
-        let entered = match $crate::epoch::guard::Entered::of($thread) {
+        $crate::epoch::fast_guard!($guard = of($thread), $slow);
+    };
+    ($guard:ident = $enter:ident($($thread:expr)?), $slow:expr) => {
+        let entered = match $crate::epoch::guard::Entered::$enter($($thread)?) {
             Some(entered) => entered,
             _ => return $slow,
         };
@@ -79,12 +74,12 @@ impl ThisThread {
     /// The calling thread. Fails if it is ending, or without memory.
     pub fn new() -> Result<Self> {
         let participant = register().ok_or_else(|| Error::invalid("this thread is ending, or without memory"))?;
-        let (address, number) = (thread_slot::address(), participant.number.load(Ordering::Relaxed));
+        let (address, number) = (thread_slot::address(), participant.number());
         Ok(ThisThread { participant, address, number, _thread: PhantomData })
     }
 
-    /// Whether it is the calling thread: a C program may pass it on, or keep it after the thread has ended. Then another
-    /// thread may have the same address, but its participant has another number, or none.
+    /// Whether it is the calling thread: a C program may pass it on, or keep it after the thread has ended. Then
+    /// another thread may have the same address, but its participant has another number, or none.
     #[inline(always)]
     pub fn is_current(&self) -> bool {
         self.address == thread_slot::address() && self.number == self.participant.number.load(Ordering::Relaxed)

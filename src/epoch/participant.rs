@@ -144,7 +144,7 @@ impl Participant {
         self.id
     }
 
-    /// The owner's number, without [`super::threads::thread_number`]'s marks. Only for the owner.
+    /// The owner's number. Only for the owner.
     #[inline(always)]
     pub fn number(&self) -> u64 {
         self.number.load(Ordering::Relaxed)

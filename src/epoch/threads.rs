@@ -117,8 +117,8 @@ pub(crate) fn register() -> Option<&'static Participant> {
     })
 }
 
-/// This thread's participant. A thread that has none gets one, which it keeps until it ends, or, if it cannot, until this
-/// is dropped. Meanwhile [`current`] finds it.
+/// This thread's participant. A thread that has none gets one, which it keeps until it ends, or, if it cannot, until
+/// this is dropped. Meanwhile [`current`] finds it.
 pub struct This {
     pub(super) participant: &'static Participant,
     /// The previous pointer of the thread, if the participant is returned when this is dropped; else [`KEPT`].
@@ -271,7 +271,7 @@ fn number_of_address() -> u64 {
 /// This thread's number, unique among all past and present threads of the process. Numbers are below 2^63.
 pub fn thread_number() -> u64 {
     match register() {
-        Some(participant) => participant.number.load(Ordering::Relaxed),
+        Some(participant) => participant.number(),
         None => {
             mark_bare();
             number_of_address()

@@ -41,8 +41,9 @@ impl Token {
         self.now.load(Ordering::Relaxed)
     }
 
-    /// Gives the participant its next token in place of this one. Afterwards its thread is outside all locks that it owns
-    /// by this token, or shows that it is inside. `barrier` makes all threads pass one; it returns whether they have.
+    /// Gives the participant its next token in place of this one. Afterwards its thread is outside all locks that it
+    /// owns by this token, or shows that it is inside. `barrier` makes all threads pass one; it returns whether they
+    /// have.
     pub(super) fn revoke(&self, token: u32, barrier: fn() -> bool) {
         let next = token + 1;
         let next = if next & ((1 << COUNT) - 1) == Self::MOST { Self::NONE } else { next };

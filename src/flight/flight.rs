@@ -163,15 +163,15 @@ impl<T: Product> Flight<T> {
         self.owner.store(owner.number(), Ordering::Relaxed);
     }
 
-    /// Ends the computation of a flight that is on no list and that no thread but the caller knows, and that none has
+    /// Ends the computation of a flight that leaves its list, that no thread but the caller knows, and that none has
     /// waited for in vain: its state is that of a new flight.
     #[inline(always)]
     pub(super) fn end_alone(&self) {
         self.owner.store(0, Ordering::Relaxed);
     }
 
-    /// Whether it has not ended, nobody has joined its owner, and it has lost nobody in a fork. Then its state is that of
-    /// a new flight once all waiters have left.
+    /// Whether it has not ended, nobody has joined its owner, and it has lost nobody in a fork. Then its state is that
+    /// of a new flight once all waiters have left.
     #[inline(always)]
     pub(super) fn is_pristine(&self) -> bool {
         self.is_of_this_process()

@@ -10,8 +10,8 @@
 //!   next. If no waiter would compute, the flight ends and all waiters get the failure.
 //! * Forks: a flight whose owner vanished in a fork is replaced.
 //!
-//! Most computations are alone: nobody waits for them, and nothing else of their cache is computed. Such a flight is not
-//! put in a hash table, its state is never locked, and its memory is used for the next one.
+//! Most computations are alone: nobody waits for them, and nothing else of their cache is computed. Such a flight is
+//! not put in a hash table, its state is never locked, and its memory is used for the next one.
 //!
 //! A removal of the key or a clear of the cache invalidates the flight. Its waiters still get its value, but new
 //! callers do not find it, and its value is not stored. Until its computation ends it is in the list `stale`, so that
@@ -186,8 +186,8 @@ impl<T: Product> Flights<T> {
     }
 
     /// Ends the computation of the flight's owner, or of an owner that `joined`, with a value, which all waiters get.
-    /// The calling thread is `thread`. If several owners complete a flight, the first value counts. `value` is not called
-    /// if nobody can get it.
+    /// The calling thread is `thread`. If several owners complete a flight, the first value counts. `value` is not
+    /// called if nobody can get it.
     #[inline(always)]
     pub fn complete(
         &self,
@@ -197,8 +197,8 @@ impl<T: Product> Flights<T> {
         value: impl FnOnce() -> T,
     ) {
         let Some(mut lists) = self.lists.get().map(|lists| lists.lock_by(thread)) else { return };
-        // New shares come from the lists, which are locked: the caller's and the list's are the only ones. All others who
-        // knew the flight have left its state before they gave up their shares.
+        // New shares come from the lists, which are locked: the caller's and the list's are the only ones. All others
+        // who knew the flight have left its state before they gave up their shares.
         if joined.is_none() && flight.owners() == 2 && lists.is_first(flight) && flight.is_pristine() {
             flight.end_alone();
             let Lists { first, spare, .. } = &mut *lists;

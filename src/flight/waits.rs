@@ -12,10 +12,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use hashbrown::HashTable;
 
+use super::owner::Owner;
 use crate::error::{Error, Result};
-use crate::flight::owner::Owner;
-use crate::sync::TryArc;
-use crate::sync::{Mutex, MutexGuard, process};
+use crate::sync::{Mutex, MutexGuard, TryArc, process};
 
 /// A computation that owners may wait for.
 pub trait Awaited {

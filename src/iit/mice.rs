@@ -83,8 +83,8 @@ impl<'p> Mice<'p> {
         RECORD_HEADER + self.payload.len()
     }
 
-    /// Writes everything but payload and checksum.
-    pub fn write_head(&self, record: &mut [u8]) {
+    /// Writes everything but payload and checksum. The payload has the rest of the record.
+    pub(crate) fn write_head(&self, record: &mut [u8]) {
         let mut head = [0u8; CHECKSUM.start];
         head[..7].copy_from_slice(&MAGIC);
         head[7] = VERSION;
@@ -92,7 +92,7 @@ impl<'p> Mice<'p> {
         head[16..24].copy_from_slice(&self.mechanism.0.to_le_bytes());
         head[24..32].copy_from_slice(&self.purview.0.to_le_bytes());
         head[32..40].copy_from_slice(&self.phi.to_le_bytes());
-        head[40..48].copy_from_slice(&(self.payload.len() as u64).to_le_bytes());
+        head[40..48].copy_from_slice(&((record.len() - RECORD_HEADER) as u64).to_le_bytes());
         record[..CHECKSUM.start].copy_from_slice(&head);
     }
 
@@ -100,7 +100,13 @@ impl<'p> Mice<'p> {
     pub fn write(&self, record: &mut [u8]) {
         self.write_head(record);
         record[RECORD_HEADER..].copy_from_slice(self.payload);
-        seal(record);
+        Self::seal(record);
+    }
+
+    /// Writes the checksum of a record whose other bytes are final.
+    pub(crate) fn seal(record: &mut [u8]) {
+        let sum = checksum(record);
+        record[CHECKSUM].copy_from_slice(&sum);
     }
 
     /// Reads a record whose checksum is known to be right: this process wrote it, or a seal around it fits.
@@ -148,12 +154,6 @@ impl<'p> Mice<'p> {
         }
         Ok(mice)
     }
-}
-
-/// Writes the checksum of a record whose other bytes are final.
-pub(crate) fn seal(record: &mut [u8]) {
-    let sum = checksum(record);
-    record[CHECKSUM].copy_from_slice(&sum);
 }
 
 fn checksum(record: &[u8]) -> [u8; CHECKSUM.end - CHECKSUM.start] {

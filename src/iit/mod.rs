@@ -10,7 +10,7 @@
 //! This library does not compute φ (the irreducibility of a mechanism): callers do, and caches store the results.
 
 mod cut;
-pub(crate) mod mice;
+mod mice;
 mod nodes;
 mod subsystem;
 

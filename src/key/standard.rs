@@ -130,8 +130,8 @@ pub struct MiceQuestion<'k> {
 }
 
 impl<'k> MiceQuestion<'k> {
-    /// Decodes what [`mice`] wrote; `None` for any other bytes. [`MiceQuestion::text`] checks that the prefix is UTF-8, as
-    /// `mice` writes it. Encoding and decoding are one-to-one.
+    /// Decodes what [`mice`] wrote; `None` for any other bytes. [`MiceQuestion::text`] checks that the prefix is UTF-8,
+    /// as `mice` writes it. Encoding and decoding are one-to-one.
     pub fn read(key: &'k [u8]) -> Option<Self> {
         let mut rest = Rest(key);
         if rest.take()? != [VERSION_UNTYPED] {

@@ -226,8 +226,8 @@ impl MemoryLimit {
         self.fits(held::at_most(), bytes, maximum) || self.gives_back() && self.fits(held::at_most(), bytes, maximum)
     }
 
-    /// Has the allocator return free memory to the system, if caches have freed much since the last time; returns whether
-    /// it did. Caches of a few hundred kilobytes or less are mostly small blocks, which the allocator keeps.
+    /// Has the allocator return free memory to the system, if caches have freed much since the last time; returns
+    /// whether it did. Caches of a few hundred kilobytes or less are mostly small blocks, which the allocator keeps.
     fn gives_back(&self) -> bool {
         let held = held::at_most();
         let most = self.most_held.fetch_max(held, Relaxed).max(held);

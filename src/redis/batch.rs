@@ -111,6 +111,9 @@ fn talk(
 /// The keys of a batch in one slot, by index.
 type SlotKeys = (u16, Vec<usize>);
 
+/// The keys of a batch at one node.
+type NodeKeys = (Arc<Node>, Vec<SlotKeys>);
+
 fn in_cluster(
     cluster: &Cluster,
     operation: Operation,
@@ -118,23 +121,8 @@ fn in_cluster(
     exchange: &mut dyn Exchange,
     done: &mut [bool],
 ) -> Answer<()> {
-    let mut by_slot: HashMap<u16, Vec<usize>> = HashMap::new();
-    for (number, key) in keys.iter().enumerate() {
-        by_slot.entry(slot_of(key)).or_default().push(number);
-    }
-    let mut result = Ok(());
+    let (by_node, mut result) = by_node(cluster, operation, keys);
     let mut again = Vec::new();
-    let mut by_node: Vec<(Arc<Node>, Vec<SlotKeys>)> = Vec::new();
-    for (slot, numbers) in by_slot {
-        match cluster.owner(slot, operation) {
-            Ok(owner) => match by_node.iter_mut().find(|(node, _)| Arc::ptr_eq(node, &owner)) {
-                Some((_, parts)) => parts.push((slot, numbers)),
-                None => by_node.push((owner, vec![(slot, numbers)])),
-            },
-            Err(failure) => result = result.and(Err(failure)),
-        }
-    }
-
     let mut asked: Vec<(Session<'_>, RedisResult<()>, &[SlotKeys])> = Vec::new();
     for (node, parts) in &by_node {
         if operation.deadline.left().is_err() {
@@ -184,6 +172,26 @@ fn in_cluster(
         return Err(cluster.down(operation, Cause::TimedOut { after: operation.deadline.allowed(), during }));
     }
     result
+}
+
+/// The keys of each node, and the first failure to find the node of a slot.
+fn by_node(cluster: &Cluster, operation: Operation, keys: &[&[u8]]) -> (Vec<NodeKeys>, Answer<()>) {
+    let mut by_slot: HashMap<u16, Vec<usize>> = HashMap::new();
+    for (number, key) in keys.iter().enumerate() {
+        by_slot.entry(slot_of(key)).or_default().push(number);
+    }
+    let mut by_node: Vec<NodeKeys> = Vec::new();
+    let mut result = Ok(());
+    for (slot, numbers) in by_slot {
+        match cluster.owner(slot, operation) {
+            Ok(owner) => match by_node.iter_mut().find(|(node, _)| Arc::ptr_eq(node, &owner)) {
+                Some((_, parts)) => parts.push((slot, numbers)),
+                None => by_node.push((owner, vec![(slot, numbers)])),
+            },
+            Err(failure) => result = result.and(Err(failure)),
+        }
+    }
+    (by_node, result)
 }
 
 fn ask_all(connection: &mut Connection, parts: &[SlotKeys], exchange: &dyn Exchange) -> RedisResult<()> {

@@ -9,8 +9,8 @@
 //!
 //! Options follow a `?`, joined by `&`: `db`, `user`, `pass` (or `password`), `timeout_ms`, `cluster`, and for TLS
 //! `ca`, `cert` and `key` (PEM files), `name`, `pin` and `verify=no`; `#insecure` at the end means the same as the last
-//! one. User, password, path and option values may be percent-encoded. No message of this file repeats a URL, because it
-//! may contain a password.
+//! one. User, password, path and option values may be percent-encoded. No message of this file repeats a URL, because
+//! it may contain a password.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -2,9 +2,9 @@
 //!
 //! Reading the system's clock takes 20 to 45 ns, and the computation of a missing value reads it twice. Where the
 //! system's clock is the processor's time stamp counter, [`stopwatch_ns`] reads that one, in a third to a half of the
-//! time. It compares the two for a millisecond, during which it returns what the system says, and converts from then on.
-//! Its rate is right to some ten parts in a million, and it follows no later adjustment of the clock. So it serves to
-//! tell how long a computation took, and nothing else.
+//! time. It compares the two for a millisecond, during which it returns what the system says, and converts from then
+//! on. Its rate is right to some ten parts in a million, and it follows no later adjustment of the clock. So it serves
+//! to tell how long a computation took, and nothing else.
 
 /// Nanoseconds since some moment before the process began.
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! A mutex of one word, without a value and without a guard: the caller unlocks it.
 //!
-//! For locks with guards that are to stay in registers: the standard library's guard remembers whether its thread panics,
-//! which takes memory. It is a futex, as the standard library's mutex is on Linux.
+//! For locks with guards that are to stay in registers: the standard library's guard remembers whether its thread
+//! panics, which takes memory. It is a futex, as the standard library's mutex is on Linux.
 
 use std::hint::spin_loop;
 use std::ptr;

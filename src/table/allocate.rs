@@ -257,8 +257,8 @@ impl Arena {
         self.usual_chunk(bounds) as u64 / 4 * quarters
     }
 
-    /// Whether the holes are all that is left for blocks of this size, and little: pins keep chunks from being freed as a
-    /// whole.
+    /// Whether the holes are all that is left for blocks of this size, and little: pins keep chunks from being freed as
+    /// a whole.
     fn uses_last_holes(&self, size: usize, bounds: &Bounds) -> bool {
         (self.uncarved.load(Ordering::Relaxed) as usize) < size && self.room() < self.survivors(bounds)
     }

@@ -8,8 +8,8 @@
 
 use std::ptr::{self, NonNull};
 
-use super::header::{HOLE, Header, SMALLEST};
-use super::holes::{Holes, size_of_hole};
+use super::header::{HOLE, Header, SMALLEST, block_size};
+use super::holes::Holes;
 use super::part::Part;
 use super::size_class::UNIT;
 use crate::epoch::Biased;
@@ -151,8 +151,8 @@ pub(super) struct Chunk {
     pub(super) list: AtomicU32,
     /// Whether it holds a single, large block.
     pub(super) single: bool,
-    /// Whether it has come back with blocks that only pins keep. To move the others out would not free it. Changed under
-    /// the arena's lock.
+    /// Whether it has come back with blocks that only pins keep. To move the others out would not free it. Changed
+    /// under the arena's lock.
     pub(super) is_kept: bool,
     /// Whether it was put back with pinned blocks and has got no entry since, so that nothing in it can be evicted. Set
     /// under the arena's lock, before it is in a list.
@@ -221,7 +221,7 @@ impl Arena {
             if (*chunk).single {
                 chunks.unlink(chunk);
             } else {
-                let size = Chunk::block_size(block);
+                let size = block_size(block);
                 #[cfg(shuttle)]
                 // Makes a thread that still reads the entry fail its test.
                 block.add(1).cast::<u8>().write_bytes(0xDD, size - size_of::<Header>());
@@ -359,7 +359,7 @@ impl Arena {
             chunks.link(chunk);
             Chunk::for_each(chunk, |block| {
                 if (*block.as_ptr()).shares.load(Ordering::Relaxed) == HOLE {
-                    let size = size_of_hole(block);
+                    let size = block_size(block);
                     chunks.holes.link(block, size);
                     (*chunk).holes += size as u32;
                     chunks.hole_bytes += size;

@@ -4,14 +4,14 @@
 //! header | block | block | hole | block | … | unused
 //! ```
 //!
-//! A chunk is freed with its last share: the arena has one, or the closed chunk itself, and each counted share in one of
-//! its blocks has one. A large entry, and an entry outside tables, has a chunk of its own.
+//! A chunk is freed with its last share: the arena has one, or the closed chunk itself, and each counted share in one
+//! of its blocks has one. A large entry, and an entry outside tables, has a chunk of its own.
 
 use std::ptr::{self, NonNull};
 
 use super::arena::{Arena, CHUNK_HEADER, Chunk};
 use super::chunk_memory;
-use super::header::{HOLE, Header, value_offset};
+use super::header::{HOLE, Header, block_size};
 use super::size_class::{LARGEST, UNIT, size_class};
 use crate::sync::TryArc;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
@@ -85,18 +85,6 @@ impl Chunk {
         ((block.addr().get() - chunk.addr()) / UNIT) as u16
     }
 
-    /// The size of a block in a chunk that holds several.
-    ///
-    /// # Safety
-    /// The chunk is alive. A freed block keeps its lengths.
-    pub(super) unsafe fn block_size(block: NonNull<Header>) -> usize {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let (key_len, value_len) = ((*block.as_ptr()).key_len, (*block.as_ptr()).value_len);
-            size_class(value_offset(key_len as usize) + value_len as usize).0
-        }
-    }
-
     /// The block at this offset, and the offset of the next one.
     ///
     /// # Safety
@@ -109,7 +97,7 @@ impl Chunk {
                 return None;
             }
             let block = NonNull::new_unchecked(chunk.byte_add(at).cast());
-            Some((block, if (*chunk).single { used } else { at + Self::block_size(block) }))
+            Some((block, if (*chunk).single { used } else { at + block_size(block) }))
         }
     }
 

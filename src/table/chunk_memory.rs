@@ -1,5 +1,5 @@
-//! The memory of chunks and segments: small ones come from the process's allocator, larger ones are pages of regions, so that
-//! freeing returns them to the system.
+//! The memory of chunks and segments: small ones come from the process's allocator, larger ones are pages of regions,
+//! so that freeing returns them to the system.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ops::Range;

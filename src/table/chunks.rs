@@ -6,8 +6,7 @@ use std::ptr::{self, NonNull};
 
 use super::arena::{CHUNK_HEADER, CURSOR, Chunk, ChunkList, Chunks, LAST_CHUNK};
 use super::chunk_memory::PAGED;
-use super::header::{HOLE, Header, SMALLEST};
-use super::holes::size_of_hole;
+use super::header::{HOLE, Header, SMALLEST, block_size};
 use super::size_class::UNIT;
 use crate::sync::atomic::Ordering;
 
@@ -191,7 +190,7 @@ impl Chunks {
             }
             Chunk::for_each(chunk, |block| {
                 if (*block.as_ptr()).shares.load(Ordering::Relaxed) == HOLE {
-                    self.holes.unlink(block, size_of_hole(block));
+                    self.holes.unlink(block, block_size(block));
                 }
             });
         }

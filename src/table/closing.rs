@@ -229,8 +229,8 @@ impl Arena {
         // At the process's limit another cache might take the room of a chunk that is freed.
         let smallest = if self.is_pressed() { CHUNK_HEADER + 2 * least as usize } else { 0 };
         let mut first = None;
-        // SAFETY: chunks in the list are alive; only the writer takes entries out of the table. Blocks are cut, but never
-        // joined, so that a block begins at the offset.
+        // SAFETY: chunks in the list are alive; only the writer takes entries out of the table. Blocks are cut, but
+        // never joined, so that a block begins at the offset.
         unsafe {
             for _ in 0..LOOKS {
                 if chunk.is_null() {
@@ -367,9 +367,9 @@ unsafe fn free_closed(part: NonNull<Part>, hazards: &HazardSet, left: &mut Retir
     }
 }
 
-/// Gives up the former entries of a chunk that has left its table. If some of them may be in use, because it has counted
-/// shares or a hazard slot has an address in it, each block is visited, and the chunk goes back to its arena, or is
-/// trimmed if the table is gone. Returns whether it went back; otherwise the caller still has its share.
+/// Gives up the former entries of a chunk that has left its table. If some of them may be in use, because it has
+/// counted shares or a hazard slot has an address in it, each block is visited, and the chunk goes back to its arena,
+/// or is trimmed if the table is gone. Returns whether it went back; otherwise the caller still has its share.
 ///
 /// # Safety
 /// The chunk's share is the caller's, and no read section can reach its entries.

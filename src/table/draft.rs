@@ -70,8 +70,8 @@ impl Reservation {
         }
     }
 
-    /// Reserves `len` bytes for the value of `key`, zeroed or uninitialized, if nothing is reserved and the memory has a
-    /// block for it at once: a hole, or a part of its newest chunk.
+    /// Reserves `len` bytes for the value of `key`, zeroed or uninitialized, if nothing is reserved and the memory has
+    /// a block for it at once: a hole, or a part of its newest chunk.
     #[inline(always)]
     pub fn reserve_at_once(&mut self, key: &[u8], len: usize, memory: &Memory, zeroed: bool) -> Option<&mut [u8]> {
         if self.0.is_some() {

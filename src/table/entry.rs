@@ -79,7 +79,8 @@ impl<'g> EntryRef<'g> {
     pub fn value(self) -> &'g [u8] {
         // SAFETY: `value_len` bytes follow in the same block, zeroed or written before the entry was finished.
         unsafe {
-            // At `value_offset`: blocks begin at multiples of UNIT, so the next one after the key is the value's address.
+            // At `value_offset`: blocks begin at multiples of UNIT, so the next one after the key is the value's
+            // address.
             let last = self.header.as_ptr().cast::<u8>().add(HEADER + self.key_len() + UNIT - 1);
             let start = last.map_addr(|address| address & !(UNIT - 1));
             debug_assert!(ptr::eq(start, self.header.as_ptr().byte_add(value_offset(self.key_len())).cast()));

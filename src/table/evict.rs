@@ -4,8 +4,8 @@
 //! To move an entry is to replace it by an equal one: readers find either copy. The old copy keeps the table's share,
 //! as in a table that was cleared, and its chunk is retired as a whole once every entry has left it.
 //!
-//! Eviction is a clock: its hand is the oldest chunk. An entry that a lookup has found since the last visit moves to the
-//! youngest chunk, without that mark; one without it moves if it has a credit left, and loses that. The others are
+//! Eviction is a clock: its hand is the oldest chunk. An entry that a lookup has found since the last visit moves to
+//! the youngest chunk, without that mark; one without it moves if it has a credit left, and loses that. The others are
 //! evicted. Credits are given at the first visit, and at the first one after each access: by what the entry is worth
 //! beside what the table's entries are worth by then.
 //!
@@ -19,9 +19,10 @@ use super::arena::{Arena, Chunk};
 use super::closing::{Closing, Oldest};
 use super::draft::{IntoEntry, Terms};
 use super::entry::EntryRef;
-use super::hash::{Hashed, hash};
+use super::hash::Hashed;
 use super::header::{HEADER, Header, IN_TABLE, Standing, TOUCHED, UNTOUCHED, UNTRACKED, UNVISITED};
-use super::release::retire_entry;
+use super::release::{count_table_share, retire_entry};
+use super::segment::{Position, Segment};
 use super::table::{Evicted, Old, Table, Writer};
 use crate::epoch::{self, flush, retire};
 use crate::memory::{Bounds, Exceeded};
@@ -303,24 +304,26 @@ impl Table {
             let (from, to) = (entry.as_ptr().cast::<u8>(), new.as_ptr().cast::<u8>());
             to.add(HEADER).copy_from_nonoverlapping(from.add(HEADER), bytes - HEADER);
         }
-        let hash = hash(old.key());
-        let key = Hashed::with_hash(old.key(), hash);
-        let found = self.segment(hash).and_then(|segment| Some((segment, segment.find(&key)?.0)));
-        let (segment, position) = found.expect("an entry with the table's share is in the table");
+        let (segment, position, hash) = self.place_of(old);
         segment.replace(position, new, hash);
         budget.copies -= 1;
         budget.copied_bytes = budget.copied_bytes.saturating_sub(bytes as u64);
         Ok(())
     }
 
+    /// Where an entry with the table's share is: in which segment, where there, by which hash. Only for the writer.
+    fn place_of(&self, entry: EntryRef) -> (&Segment, Position, u64) {
+        let key = Hashed::from(entry.key());
+        let found = self.segment(key.hash()).and_then(|segment| Some((segment, segment.find(&key)?.0)));
+        let (segment, position) = found.expect("an entry with the table's share is in the table");
+        (segment, position, key.hash())
+    }
+
     /// Evicts an entry of a closing chunk. It keeps the table's share, and is freed with the chunk.
     fn evict_entry(&self, arena: &TryArc<Arena>, entry: NonNull<Header>, bounds: &Bounds, budget: &mut Budget) {
         // SAFETY: the entry is in the table, and we are the writer.
         let (old, cost) = unsafe { (EntryRef::new(entry), cost_of(entry)) };
-        let hash = hash(old.key());
-        let key = Hashed::with_hash(old.key(), hash);
-        let found = self.segment(hash).and_then(|segment| Some((segment, segment.find(&key)?.0)));
-        let (segment, position) = found.expect("an entry with the table's share is in the table");
+        let (segment, position, hash) = self.place_of(old);
         segment.remove(position, hash);
         self.shrink(hash, bounds);
         let weight = old.weight();
@@ -335,7 +338,7 @@ impl Table {
         self.evict_entry(arena, entry, bounds, budget);
         // SAFETY: the entry is no longer in the table.
         unsafe {
-            super::release::count_table_share(entry);
+            count_table_share(entry);
             retire_entry(entry, bounds);
         }
     }

@@ -6,7 +6,7 @@
 
 use std::ptr::{self, NonNull};
 
-use super::size_class::UNIT;
+use super::size_class::{UNIT, size_class};
 use crate::epoch::retire::Retired;
 use crate::sync::atomic::{AtomicU8, AtomicU32};
 
@@ -99,6 +99,16 @@ pub(super) fn header_len(value_len: usize) -> u32 {
 #[inline(always)]
 pub(super) fn value_offset(key_len: usize) -> usize {
     (HEADER + key_len + UNIT - 1) & !(UNIT - 1)
+}
+
+/// The size of a block in a chunk that holds several. A hole keeps the lengths of the entry that it was.
+///
+/// # Safety
+/// The chunk is alive.
+pub(super) unsafe fn block_size(block: NonNull<Header>) -> usize {
+    // SAFETY: the caller's promise.
+    let (key_len, value_len) = unsafe { ((*block.as_ptr()).key_len, (*block.as_ptr()).value_len) };
+    size_class(value_offset(key_len as usize) + value_len as usize).0
 }
 
 /// The smallest block: a header, and room for the second link of a hole.

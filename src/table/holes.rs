@@ -5,10 +5,9 @@
 
 use std::ptr::{self, NonNull};
 
-use super::header::{HEADER, HOLE, Header, SMALLEST, Standing, value_offset};
+use super::header::{HEADER, HOLE, Header, SMALLEST, Standing, block_size, value_offset};
 use super::size_class::{CLASSES, UNIT, largest_within, size_class};
 use crate::memory::heap_bytes;
-use crate::sync::atomic::Ordering;
 use crate::sync::try_box;
 
 /// One list for each class, and a bit for each list that is not empty.
@@ -51,7 +50,7 @@ impl Holes {
             // SAFETY: the caller's promise; the hole is on no list now.
             unsafe {
                 next = next_of(hole);
-                self.link(hole, size_of_hole(hole));
+                self.link(hole, block_size(hole));
             }
         }
         true
@@ -143,7 +142,7 @@ impl Holes {
                 loop {
                     let hole = NonNull::new(*lists.first.get(larger.trailing_zeros() as usize)?)?;
                     // SAFETY: holes on lists are alive.
-                    if unsafe { size_of_hole(hole) } >= size + SMALLEST {
+                    if unsafe { block_size(hole) } >= size + SMALLEST {
                         break hole;
                     }
                     larger &= larger - 1;
@@ -153,7 +152,7 @@ impl Holes {
         };
         // SAFETY: the hole is on its list; its bytes are this hole's only.
         unsafe {
-            let whole = size_of_hole(hole);
+            let whole = block_size(hole);
             self.unlink(hole, whole);
             let units = (*hole.as_ptr()).units as usize + size / UNIT;
             self.add_room(hole.byte_add(size), units, whole - size);
@@ -168,7 +167,7 @@ impl Holes {
             let hole = NonNull::new(next)?;
             // SAFETY: holes on lists are alive.
             unsafe {
-                if fits(size_of_hole(hole)) {
+                if fits(block_size(hole)) {
                     return Some(hole);
                 }
                 next = next_of(hole);
@@ -182,19 +181,6 @@ impl Holes {
             Some(lists) => &raw mut lists.first[class],
             None => &raw mut self.few,
         }
-    }
-}
-
-/// The size of a free block: a hole keeps the lengths of the entry that it was.
-///
-/// # Safety
-/// The hole is alive.
-pub(super) unsafe fn size_of_hole(hole: NonNull<Header>) -> usize {
-    // SAFETY: the caller's promise.
-    unsafe {
-        debug_assert!((*hole.as_ptr()).shares.load(Ordering::Relaxed) == HOLE);
-        let (key_len, value_len) = ((*hole.as_ptr()).key_len, (*hole.as_ptr()).value_len);
-        size_class(value_offset(key_len as usize) + value_len as usize).0
     }
 }
 

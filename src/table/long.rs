@@ -1,6 +1,6 @@
-//! Lookups of long keys, on processors with instructions for AES rounds and blocks of 32 bytes: one function, which calls
-//! no other, hashes the key (`other_hash.rs`), probes its bucket and compares the keys, in blocks of 32 bytes of which the
-//! last overlap. Otherwise the lookup is that of `lookup.rs`.
+//! Lookups of long keys, on processors with instructions for AES rounds and blocks of 32 bytes: one function, which
+//! calls no other, hashes the key (`other_hash.rs`), probes its bucket and compares the keys, in blocks of 32 bytes of
+//! which the last overlap. Otherwise the lookup is that of `lookup.rs`.
 
 use super::hash::ORDINARY;
 
@@ -21,8 +21,8 @@ mod x86 {
     /// Finds a key.
     ///
     /// # Safety
-    /// The processor has the instructions, and the key is at least `SHORTEST` bytes long. The directory, its segments and
-    /// their entries live for `'g`.
+    /// The processor has the instructions, and the key is at least `SHORTEST` bytes long. The directory, its segments
+    /// and their entries live for `'g`.
     #[target_feature(enable = "aes,avx2")]
     pub(in super::super) unsafe fn find<'g>(directory: *mut Directory, key: &[u8]) -> Option<EntryRef<'g>> {
         // SAFETY: the caller's promise.

@@ -91,9 +91,9 @@ impl Table {
     }
 }
 
-/// A call from the fast path, for keys that are not ordinary or not decided by the first bucket. On x86-64 it preserves all
-/// registers but the result's and two more. (LLVM has such a calling convention, but no stable Rust does.) Otherwise the fast path would keep what it has in memory, for
-/// the sake of this call.
+/// A call from the fast path, for keys that are not ordinary or not decided by the first bucket. On x86-64 it preserves
+/// all registers but the result's and two more. (LLVM has such a calling convention, but no stable Rust does.)
+/// Otherwise the fast path would keep what it has in memory, for the sake of this call.
 mod out_of_line {
     use std::ptr::{self, NonNull};
     use std::slice;
@@ -189,8 +189,8 @@ mod out_of_line {
         entry
     }
 
-    /// Calls [`find_any`] with the table in rax, and preserves the integer registers that a function need not, except r10
-    /// and r11.
+    /// Calls [`find_any`] with the table in rax, and preserves the integer registers that a function need not, except
+    /// r10 and r11.
     #[cfg(all(unix, target_arch = "x86_64"))]
     #[unsafe(naked)]
     unsafe extern "C" fn find_any_preserving() {

@@ -1,10 +1,10 @@
 //! The hash of keys that are not ordinary (`hash.rs`).
 //!
 //! Two repertoires are a key of 64 to 1,024 bytes. A multiplication takes in 16 bytes, as rapidhash uses it; so does an
-//! AES round, in a quarter of the instructions. Each of eight lanes of 16 bytes takes in every eighth block: a round adds
-//! the block, a second round with a secret spreads it over the lane before the next block comes. Then the lanes are
-//! joined, and three rounds spread every bit of them over the result. Secrets begin the lanes, so prepared keys do not
-//! collide in another process.
+//! AES round, in a quarter of the instructions. Each of eight lanes of 16 bytes takes in every eighth block: a round
+//! adds the block, a second round with a secret spreads it over the lane before the next block comes. Then the lanes
+//! are joined, and three rounds spread every bit of them over the result. Secrets begin the lanes, so prepared keys do
+//! not collide in another process.
 //!
 //! Without these instructions, and for keys of less than four blocks, the hash is rapidhash.
 

@@ -108,10 +108,11 @@ impl Pinned {
     /// # Safety
     /// `raw` came from [`Pinned::into_raw`] and is taken back once.
     pub unsafe fn drop_raw(raw: NonNull<c_void>) {
-        // SAFETY: the caller's promise.
-        if let (Some(header), false) = (counted_header(raw), unsafe { Self::try_fast_drop_raw(raw) }) {
-            // SAFETY: the share was the pin's.
-            unsafe { release::release(header) };
+        // SAFETY: the caller's promise. Without a slot, it is the address of the entry, plus one, and the pin's share.
+        unsafe {
+            if !Self::try_fast_drop_raw(raw) {
+                release::release(raw.byte_sub(1).cast());
+            }
         }
     }
 
@@ -128,15 +129,6 @@ impl Pinned {
         // SAFETY: the caller's promise; slots are never freed.
         unsafe { (*raw.as_ptr().cast::<HazardSlot>()).clear() };
         true
-    }
-}
-
-/// The entry of a pointer from [`Pinned::into_raw`], if the pin has a counted share.
-#[inline(always)]
-fn counted_header(raw: NonNull<c_void>) -> Option<NonNull<Header>> {
-    match raw.addr().get() & 1 {
-        0 => None,
-        _ => NonNull::new(raw.as_ptr().map_addr(|address| address & !1).cast()),
     }
 }
 

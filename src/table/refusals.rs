@@ -1,8 +1,8 @@
 //! Refused insertions: whether another attempt to make room would end like the last one.
 //!
 //! An attempt that finds nothing to evict is not repeated before something has changed: an entry came or left, memory
-//! became free, or a pin was released. A counted share that is given up makes a hole, or tells the arena if the entry is
-//! in the table. A hazard slot that is cleared leaves no trace, so the slots of the storing thread are compared, and
+//! became free, or a pin was released. A counted share that is given up makes a hole, or tells the arena if the entry
+//! is in the table. A hazard slot that is cleared leaves no trace, so the slots of the storing thread are compared, and
 //! those of others are left to an attempt now and then.
 
 use super::arena::Arena;

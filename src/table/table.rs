@@ -29,7 +29,6 @@ use super::release::{count_table_share, retire_entry};
 use super::reshape::Reshape;
 use super::segment::Segment;
 use crate::epoch::{Biased, BiasedGuard, Changing, flush, retire, without_fork};
-use crate::error::Result;
 use crate::memory::Bounds;
 use crate::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::sync::{Padding, TryArc, on_separate_lines};
@@ -267,7 +266,7 @@ impl Table {
         hash: u64,
         replace: bool,
         terms: &Terms,
-    ) -> std::result::Result<Option<Old>, Short> {
+    ) -> Result<Option<Old>, Short> {
         self.try_at_once(entry, hash, replace, terms)
     }
 
@@ -279,7 +278,7 @@ impl Table {
         hash: u64,
         replace: bool,
         terms: &Terms,
-    ) -> std::result::Result<Option<Old>, Short> {
+    ) -> Result<Option<Old>, Short> {
         let key = Hashed::with_hash(entry.key(), hash);
         let mut segment = self.segment(hash);
         let found = match segment {
@@ -372,7 +371,7 @@ impl Table {
     }
 
     /// Moves all entries into a new table with the same account.
-    pub fn split_off(&self) -> Result<Table> {
+    pub fn split_off(&self) -> Table {
         let taken = Table::new();
         without_fork(|| {
             let mut writing = self.write();
@@ -381,7 +380,7 @@ impl Table {
             taken.len.store(len, Ordering::Relaxed);
             taken.directory.store(self.take(&mut writing).map_or(ptr::null_mut(), NonNull::as_ptr), Ordering::Release);
         });
-        Ok(taken)
+        taken
     }
 
     /// Keeps all writers out until the result is dropped. Readers continue.
@@ -460,7 +459,7 @@ impl Table {
     /// Makes a place for one more entry with this hash. A segment that cannot grow gets fuller. Only for the writer.
     #[cold]
     #[inline(never)]
-    fn make_place(&self, hash: u64, arena: &TryArc<Arena>, bounds: &Bounds) -> std::result::Result<(), Short> {
+    fn make_place(&self, hash: u64, arena: &TryArc<Arena>, bounds: &Bounds) -> Result<(), Short> {
         let larger = match self.segment(hash) {
             Some(segment) if !segment.is_full() => return Ok(()),
             // SAFETY: it is the table's directory, and we are the writer.

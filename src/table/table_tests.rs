@@ -120,7 +120,7 @@ fn split_off_moves_entries_and_keeps_the_account() {
         table.insert(owned_entry(&i.to_le_bytes(), b"v"), true, &Terms::NONE);
     }
     let bytes = table.bytes();
-    let taken = table.split_off().unwrap();
+    let taken = table.split_off();
     assert_eq!((table.len(), taken.len()), (0, 100));
     assert_eq!(table.bytes(), bytes);
     drop(taken);

@@ -1,8 +1,8 @@
 //! Walks: every entry of a table once, while other threads read and change it.
 //!
-//! A walk takes the hashes in an order that no change of the table affects, and remembers the [position](position) up to
-//! which it is done. Each step takes the entries of one home bucket of one segment, in whatever shape the table has at
-//! that moment.
+//! A walk takes the hashes in an order that no change of the table affects, and remembers the [position](position) up
+//! to which it is done. Each step takes the entries of one home bucket of one segment, in whatever shape the table has
+//! at that moment.
 //!
 //! # The order
 //!
@@ -13,10 +13,11 @@
 //! position         h0 h1 … h9  s0 s1 s2 …
 //! ```
 //!
-//! A segment of 2^b buckets chooses by the b lowest home bits, which are the b highest bits of the position. A table has
-//! several segments only if they have the maximum size; then all home bits choose the bucket, and the d lowest slot bits
-//! the segment of depth d: the highest bits of the position again. So the entries of one home bucket of one segment are
-//! those of one interval of positions, in every shape. Growth splits the interval, clearing joins it with others.
+//! A segment of 2^b buckets chooses by the b lowest home bits, which are the b highest bits of the position. A table
+//! has several segments only if they have the maximum size; then all home bits choose the bucket, and the d lowest slot
+//! bits the segment of depth d: the highest bits of the position again. So the entries of one home bucket of one
+//! segment are those of one interval of positions, in every shape. Growth splits the interval, clearing joins it with
+//! others.
 //!
 //! # Why an entry that stays is seen once, and any other at most once
 //!

@@ -65,7 +65,8 @@ impl<P: Policy> LocalCache<P> {
         self.table.memory(self.bounds(limit::UNLIMITED))
     }
 
-    /// This cache's memory, for blocks that it has at once. They need no chunk, so the process's limit is not asked for.
+    /// This cache's memory, for blocks that it has at once. They need no chunk, so the process's limit is not asked
+    /// for.
     #[inline(always)]
     pub(in crate::cache) fn memory_at_once(&self) -> Memory<'_> {
         let evicts_at_max = self.max_bytes != u64::MAX && self.full().evicts_at_capacity;
@@ -129,8 +130,8 @@ impl<P: Policy> LocalCache<P> {
         Ok(Value { entry, origin: Origin::Computed })
     }
 
-    /// Ends a computation with a value that is not new in the table: by a `refusal`, or because the flight may not store
-    /// it, or there is no room, or the key has another one.
+    /// Ends a computation with a value that is not new in the table: by a `refusal`, or because the flight may not
+    /// store it, or there is no room, or the key has another one.
     #[cold]
     #[inline(never)]
     fn complete_otherwise(

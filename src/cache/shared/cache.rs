@@ -20,8 +20,7 @@ use crate::config::Config;
 use crate::disk::Evicted;
 use crate::error::Result;
 use crate::iit::Mice;
-use crate::sync::RwLock;
-use crate::sync::TryArc;
+use crate::sync::{RwLock, TryArc};
 use crate::table::{Draft, Hashed, Pinned, Table};
 
 /// A cache whose values are shared between processes.

@@ -44,8 +44,8 @@ impl DiskCache {
         Self::new(backing, None, Residence { near: true, own: true }, config, near_options(options))
     }
 
-    /// The MICE of `subsystem`, in the directory of `config`. A cut subsystem inherits them from `parent`: a cache of the
-    /// same system, uncut, which decides where they are.
+    /// The MICE of `subsystem`, in the directory of `config`. A cut subsystem inherits them from `parent`: a cache of
+    /// the same system, uncut, which decides where they are.
     pub fn disk_mice(
         config: Arc<Config>,
         options: Options,
@@ -72,7 +72,7 @@ impl DiskCache {
     /// Whether it was made with these options.
     pub(in crate::cache) fn has_options(&self, options: &Options) -> bool {
         *self.space().options() == space_options(options)
-            && self.near().max_bytes() == options.disk.near_bytes.unwrap_or(DiskOptions::NEAR_BYTES)
+            && self.near().is_full_as(Some(near_bytes(options)), options.on_full)
             && self.backing.strict == options.disk.strict
     }
 
@@ -152,8 +152,11 @@ impl Disk {
 
 /// The options of the near cache.
 fn near_options(options: Options) -> Options {
-    let near_bytes = options.disk.near_bytes.unwrap_or(DiskOptions::NEAR_BYTES);
-    Options { max_bytes: Some(near_bytes), ..options }
+    Options { max_bytes: Some(near_bytes(&options)), ..options }
+}
+
+fn near_bytes(options: &Options) -> u64 {
+    options.disk.near_bytes.unwrap_or(DiskOptions::NEAR_BYTES)
 }
 
 fn space_options(options: &Options) -> disk::Options {

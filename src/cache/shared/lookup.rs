@@ -5,7 +5,7 @@ use super::cache::SharedCache;
 use crate::cache::value::{Beyond, Value, copy};
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
-use crate::table::Hashed;
+use crate::table::{EntryRef, Hashed};
 
 impl<B: Backing> SharedCache<B> {
     /// The value of `key`; counts a hit or a miss.
@@ -37,9 +37,15 @@ impl<B: Backing> SharedCache<B> {
     /// is too small.
     pub fn get_into(&self, key: &[u8], buffer: &mut [u8]) -> Result<Option<usize>> {
         let found = self.peek(&key.into())?;
-        let copied = found.map(|value| copy(value.entry.value(), buffer)).transpose()?;
-        self.near().count(copied.is_some());
+        let copied = found.as_ref().map(|value| copy(value.entry.value(), buffer)).transpose()?;
+        self.count(found.as_ref().map(|value| value.entry.entry()));
         Ok(copied)
+    }
+
+    /// Counts a lookup, and marks the entry that it found.
+    fn count(&self, found: Option<EntryRef>) {
+        found.into_iter().for_each(EntryRef::touch);
+        self.near().count(found.is_some());
     }
 
     /// The value of `key`, valid while the section lasts; counts a hit or a miss. Fails unless values are kept near,
@@ -62,7 +68,7 @@ impl<B: Backing> SharedCache<B> {
                 found => found,
             },
         };
-        self.near().count(found.is_some());
+        self.count(found.map(|found| found.entry));
         Ok(found.map(|found| found.entry.value()))
     }
 
@@ -79,7 +85,7 @@ impl<B: Backing> SharedCache<B> {
         }
         for (at, value) in values.into_iter().enumerate() {
             if value.is_some() || result.is_ok() {
-                self.near().count(value.is_some());
+                self.count(value.as_ref().map(|value| value.entry.entry()));
             }
             value.into_iter().for_each(|value| found(at, value));
         }

@@ -38,10 +38,6 @@ impl<A: Ancestor> Policy for NearPolicy<A> {
         true
     }
 
-    fn inherits(&self) -> bool {
-        self.lineage.as_ref().is_some_and(|lineage| !lineage.ancestors().is_empty())
-    }
-
     #[inline(always)]
     fn inherited<'g>(&self, guard: &'g Guard, key: &Hashed) -> Option<EntryRef<'g>> {
         let lineage = self.lineage.as_ref()?;
@@ -108,6 +104,13 @@ impl<A: Ancestor> NearCache<A> {
         *self.generation.write() += 1;
     }
 
+    /// Removes a value; returns whether there was one. Values that are being fetched at this moment will not be kept,
+    /// and one that was kept meanwhile is removed.
+    pub fn forget(&self, key: &Hashed) -> bool {
+        self.begin_generation();
+        self.local.remove_from_table(key)
+    }
+
     /// Keeps a value of this generation, if there is room; returns whether it did.
     pub fn keep(&self, new_entry: OwnedEntry, generation: u64, replace: bool, cost: Cost) -> (Pinned, bool) {
         if self.keeps {
@@ -119,9 +122,9 @@ impl<A: Ancestor> NearCache<A> {
         (new_entry.into_pinned(), false)
     }
 
-    /// The bytes that may be evicted, counted from the first one on, before a batch that begins now is not kept any more.
-    /// Its values are in use until it ends, so evicting them makes no room: a batch that is larger than the cache would
-    /// leave it empty.
+    /// The bytes that may be evicted, counted from the first one on, before a batch that begins now is not kept any
+    /// more. Its values are in use until it ends, so evicting them makes no room: a batch that is larger than the cache
+    /// would leave it empty.
     pub fn most_evicted_by_batch(&self) -> u64 {
         self.evicted_bytes() + self.local.table().live_bytes() / 2
     }

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use crate::sync::Mutex;
 
-/// The shortest pause, and the longest one at the beginning of a wait.
-const SHORT: (Duration, Duration) = (Duration::from_millis(1), UNHURRIED);
+/// The shortest pause.
+const SHORTEST: Duration = Duration::from_millis(1);
 
-/// The longest pause where claims never expire.
+/// The longest pause at the beginning of a wait, and where claims never expire.
 pub const UNHURRIED: Duration = Duration::from_millis(50);
 
 /// A pause is at most this part of the time waited, and of the lease.
@@ -49,12 +49,12 @@ struct Poll {
 impl Polling {
     /// With pauses of at most this length.
     pub fn new(longest: Duration) -> Self {
-        Polling { longest: longest.max(SHORT.0), keys: Mutex::default(), random: RandomState::new() }
+        Polling { longest: longest.max(SHORTEST), keys: Mutex::default(), random: RandomState::new() }
     }
 
     /// The pause of a caller that has `waited` so far.
     pub fn pause(&self, waited: Duration) -> Duration {
-        let pause = waited.min(SHORT.1).max(waited / PART).clamp(SHORT.0, self.longest);
+        let pause = waited.min(UNHURRIED).max(waited / PART).clamp(SHORTEST, self.longest);
         let jitter = self.random.hash_one((waited, std::thread::current().id(), std::process::id())) % 1024;
         pause.mul_f64(0.75 + jitter as f64 / 2048.0)
     }

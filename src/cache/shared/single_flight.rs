@@ -156,24 +156,24 @@ impl<B: Backing> SharedCache<B> {
         let (number, claim) = (flight.number(), KeyClaim::from_note(flight.noted()));
         // A removal waits for this lock, and then removes the value that is stored now.
         let completing = self.completing.read();
-        let (entry, stored) = match (checked, flight.store_permit()) {
+        let (entry, stored, is_released) = match (checked, flight.store_permit()) {
             (Ok(()), StorePermit::Granted) => {
                 let outcome = self.backing.complete(flight.key(), number, claim, new_entry.value(), cost);
                 let (entry, near) = match self.near.keeps() && outcome != StoreOutcome::Superseded {
                     true => self.near().keep(new_entry, false, cost),
                     false => (new_entry.into_pinned(), false),
                 };
-                (entry, self.stored(outcome, near))
+                (entry, self.stored(outcome, near), outcome == StoreOutcome::Stored)
             }
             // Another value of the key was first: this one has the same result.
-            (Ok(()), StorePermit::Late(Some(_))) => (new_entry.into_pinned(), Ok(())),
+            (Ok(()), StorePermit::Late(Some(_))) => (new_entry.into_pinned(), Ok(()), true),
             (checked, permit) => {
                 let invalidated = if permit == StorePermit::Invalidated { Refusal::Cleared } else { Refusal::Server };
-                (new_entry.into_pinned(), Err(self.near().refuse(checked.err().unwrap_or(invalidated))))
+                (new_entry.into_pinned(), Err(self.near().refuse(checked.err().unwrap_or(invalidated))), false)
             }
         };
         drop(completing);
-        if stored.is_err() {
+        if !is_released {
             // Other processes need not wait until the claim expires.
             self.backing.release(flight.key(), number, claim);
         }

@@ -8,7 +8,7 @@ use crate::cache::computed::Flights;
 use crate::cache::policy::Policy;
 use crate::cache::value::{Cost, Refusal, Stored};
 use crate::error::Result;
-use crate::table::{Draft, Hashed};
+use crate::table::{Draft, Hashed, OwnedEntry};
 
 impl<B: Backing> SharedCache<B> {
     /// Stores a value and replaces the key's old one; a refusal leaves that one in place.
@@ -34,12 +34,34 @@ impl<B: Backing> SharedCache<B> {
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
         let generation = self.near.generation();
-        let mut draft = self.near().draft(key, Default::default());
+        let mut draft = self.near.draft(key);
         write(&mut draft)?;
         let new_entry = draft.finish()?;
         let outcome = self.backing.set(key, new_entry.value(), cost)?;
-        let near = !matches!(outcome, StoreOutcome::Refused(_)) && self.near.keep(new_entry, generation, true, cost).1;
-        Ok(self.stored(outcome, near))
+        Ok(self.keep_stored(key, outcome, generation, cost, || Ok(new_entry)))
+    }
+
+    /// The result of a store that had this `outcome` at the backing. The value, in the entry that `make` makes,
+    /// replaces the near one. If there is no room for it, the near one goes too: the backing has it no more.
+    fn keep_stored(
+        &self,
+        key: &[u8],
+        outcome: StoreOutcome,
+        generation: u64,
+        cost: Cost,
+        make: impl FnOnce() -> Result<OwnedEntry>,
+    ) -> Stored {
+        let may_keep = self.near.keeps() && matches!(outcome, StoreOutcome::Stored | StoreOutcome::Failed);
+        let near = may_keep && make().is_ok_and(|new_entry| self.near.keep(new_entry, generation, true, cost).1);
+        if may_keep && !near && outcome == StoreOutcome::Stored {
+            let key = Hashed::from(key);
+            match self.near.generation() == generation {
+                true => self.near.forget(&key),
+                // A removal came in between. If each store after it began a generation, others would do so forever.
+                false => self.near().remove_from_table(&key),
+            };
+        }
+        self.stored(outcome, near)
     }
 
     /// Stores many values in one round trip; returns for each what `set` would.
@@ -54,17 +76,14 @@ impl<B: Backing> SharedCache<B> {
         let accepted: Vec<usize> = (0..pairs.len()).filter(|at| matches!(answers[*at], Ok(Ok(())))).collect();
         let generation = self.near.generation();
         let sent: Vec<(&[u8], &[u8])> = accepted.iter().map(|at| pairs[*at]).collect();
-        let keep = |(key, value): (&[u8], &[u8]), outcome| {
-            let mut near = false;
-            if self.near.keeps() && !matches!(outcome, StoreOutcome::Refused(_)) {
-                let mut draft = self.near.draft(key);
-                draft.write(value)?;
-                near = self.near.keep(draft.finish()?, generation, true, Cost::UNKNOWN).1;
-            }
-            Ok(self.stored(outcome, near))
+        let copy = |(key, value): (&[u8], &[u8])| {
+            let mut draft = self.near.draft(key);
+            draft.write(value)?;
+            draft.finish()
         };
         for (at, outcome) in accepted.into_iter().zip(self.backing.set_many(&sent)) {
-            answers[at] = outcome.and_then(|outcome| keep(pairs[at], outcome));
+            let keep = |outcome| self.keep_stored(pairs[at].0, outcome, generation, Cost::UNKNOWN, || copy(pairs[at]));
+            answers[at] = outcome.map(keep);
         }
         answers
     }
@@ -87,10 +106,7 @@ impl<B: Backing> SharedCache<B> {
         let hashed = Hashed::from(key);
         self.invalidate(|flights| flights.invalidate(key, hashed.hash()));
         let removed = if self.has_own { self.backing.remove(key) } else { Ok(false) };
-        // Values that were fetched before the removal are not kept from now on; a copy that was kept meanwhile is
-        // removed.
-        self.near.begin_generation();
-        let near = self.near().remove_from_table(&hashed);
+        let near = self.near.forget(&hashed);
         Ok(removed? || near)
     }
 

@@ -199,14 +199,7 @@ pub unsafe extern "C" fn phicache_disk_list(
         let out_count = out(out_count, "out_count")?;
         let items = growing_items(items, capacity, "items")?;
         let reports = inspect(&directory(config)?, verify != 0)?;
-        *out_count = reports.len();
-        if reports.len() > items.capacity() {
-            return Err(Error::BufferTooSmall { needed: reports.len(), capacity });
-        }
-        for (at, report) in reports.iter().enumerate() {
-            items.fill(at, report.into());
-        }
-        Ok(PHICACHE_OK)
+        items.fill(reports.iter().map(Into::into), out_count)
     })
 }
 

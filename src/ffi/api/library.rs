@@ -236,16 +236,10 @@ pub unsafe extern "C" fn phicache_memory_limits(
         let limits = growing_items(limits, capacity, "limits")?;
         flush();
         let found = limit::limits(self::config(config)?.maximum_memory())?;
-        *out_count = found.len();
-        if found.len() > limits.capacity() {
-            return Err(Error::BufferTooSmall { needed: found.len(), capacity });
-        }
         let least = found.iter().map(|limit| limit.room).min().filter(|room| *room != u64::MAX);
         let counting = least.and_then(|least| found.iter().position(|limit| limit.room == least));
-        for (at, limit) in found.iter().enumerate() {
-            limits.fill(at, memory_limit(limit, counting == Some(at)));
-        }
-        Ok(PHICACHE_OK)
+        let found = found.iter().enumerate();
+        limits.fill(found.map(|(at, limit)| memory_limit(limit, counting == Some(at))), out_count)
     })
 }
 

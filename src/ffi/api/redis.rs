@@ -150,13 +150,10 @@ pub unsafe extern "C" fn phicache_redis_ping(config: *mut phicache_config, timeo
 fn ping(config: &Config, timeout_ms: u64) -> Result<()> {
     let timeout = match timeout_ms {
         0 => config.redis_timeout()?,
-        given => Duration::from_millis(given.min(LONGEST_MS)),
+        given => Duration::from_millis(given),
     };
     Ok(config.redis_location()?.server.ping(timeout)?)
 }
-
-/// An hour, the longest timeout.
-const LONGEST_MS: u64 = 3_600_000;
 
 /// Gets the health of a cache's server, as seen by all caches that have the same connection settings. Does not ask the
 /// server.

@@ -43,16 +43,12 @@ pub unsafe extern "C" fn phicache_registry_list(
         let out_count = out(out_count, "out_count")?;
         let items = growing_items(items, capacity, "items")?;
         let (caches, began) = (registry::all()?, Instant::now());
-        *out_count = caches.len();
-        if caches.len() > items.capacity() {
-            return Err(Error::BufferTooSmall { needed: caches.len(), capacity });
-        }
-        for (at, (name, cache)) in caches.iter().enumerate() {
+        let item = |(name, cache): &(String, Cache)| {
             // A failing server must not hide the other caches, nor a slow one delay them.
             let asked = if began.elapsed() < RemoteOptions::SCAN { cache.info().ok() } else { None };
-            items.fill(at, registry_item(name, cache, asked.unwrap_or_else(|| cache.info_here())));
-        }
-        Ok(PHICACHE_OK)
+            registry_item(name, cache, asked.unwrap_or_else(|| cache.info_here()))
+        };
+        items.fill(caches.iter().map(item), out_count)
     })
 }
 

@@ -202,7 +202,8 @@ impl<K> Drop for Ended<'_, K> {
 
 /// Completes the computation.
 ///
-/// # Safety The computation has begun; it ends once.
+/// # Safety
+/// The computation has begun; it ends once.
 #[inline(never)]
 unsafe fn end<C: Computes>(
     frame: &mut MaybeUninit<ComputeFrame<C::Keep>>,

@@ -1,5 +1,5 @@
-//! The fast path of the most frequent functions: valid arguments, a key that is not empty, a thread that has counters of
-//! its own and a free hazard slot.
+//! The fast path of the most frequent functions: valid arguments, a key that is not empty, a thread that has counters
+//! of its own and a free hazard slot.
 //!
 //! In any other case the functions return None and have no effect; then the caller takes the slow path, which handles
 //! every case and error. Nothing here can fail, panic or run user code, so a lookup needs neither a panic boundary nor

@@ -239,8 +239,8 @@ pub(in crate::ffi) fn options<'a>(
     Ok((options, optional_text(given.name, "options->name")?))
 }
 
-/// A size of the options, if it is given. A product of `int` that overflows, such as `2 * 1024 * 1024 * 1024`, is a negative
-/// number, which would be no limit.
+/// A size of the options, if it is given. A product of `int` that overflows, such as `2 * 1024 * 1024 * 1024`, is a
+/// negative number, which would be no limit.
 fn size(bytes: u64, name: &'static str) -> Result<Option<u64>> {
     match bytes.cast_signed() {
         negative @ ..0 => Err(Error::invalid(format!(
@@ -303,8 +303,8 @@ pub(in crate::ffi) fn mice<'a>(mice: *const phicache_mice) -> Result<Mice<'a>> {
     Ok(mice)
 }
 
-/// A MICE to write, and the length of its payload. If the payload is NULL and the caller `writes_later`, the one returned
-/// is empty. A caller that does not would store zeros as its payload.
+/// A MICE to write, and the length of its payload. If the payload is NULL and the caller `writes_later`, the one
+/// returned is empty. A caller that does not would store zeros as its payload.
 pub(in crate::ffi) fn mice_to_write<'a>(
     pointer: *const phicache_mice,
     writes_later: bool,

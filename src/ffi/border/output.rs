@@ -105,21 +105,29 @@ pub(in crate::ffi) fn growing_items<T: Copy>(
 }
 
 impl<T: Copy> GrowingItems<T> {
-    pub(in crate::ffi) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// Fills one item, and sets its size.
-    pub(in crate::ffi) fn fill(&self, at: usize, value: T) {
-        assert!(at < self.capacity, "item {at} of {}", self.capacity);
-        let item = self.first.cast::<u8>().wrapping_add(at * self.stride).cast::<T>();
-        // SAFETY: by the header's conventions there is room for `capacity` items of this size.
-        unsafe {
-            item.cast::<usize>().write(self.stride);
-            let rest = item.cast::<u8>().add(size_of::<usize>());
-            rest.write_bytes(0, self.stride - size_of::<usize>());
+    /// Fills an item for each value, and sets its size. Fails if there are more values than items; in any case it tells
+    /// how many there are.
+    pub(in crate::ffi) fn fill(
+        self,
+        values: impl ExactSizeIterator<Item = T>,
+        out_count: &mut usize,
+    ) -> Result<phicache_status> {
+        let GrowingItems { first, capacity, stride } = self;
+        *out_count = values.len();
+        if values.len() > capacity {
+            return Err(Error::BufferTooSmall { needed: values.len(), capacity });
         }
-        Growing { pointer: item, size: self.stride }.fill(value);
+        for (at, value) in values.enumerate().take(capacity) {
+            // SAFETY: by the header's conventions there is room for `capacity` items of this size.
+            let item = unsafe {
+                let item = first.byte_add(at * stride);
+                item.cast::<usize>().write_unaligned(stride);
+                item.cast::<u8>().add(size_of::<usize>()).write_bytes(0, stride - size_of::<usize>());
+                item
+            };
+            Growing { pointer: item, size: stride }.fill(value);
+        }
+        Ok(PHICACHE_OK)
     }
 }
 

@@ -140,7 +140,7 @@ impl ResultWriter {
             }
             Written::Failed(error) => error.clone(),
             Written::Record(reservation) if code == 0 => {
-                crate::iit::mice::seal(reservation.value_mut());
+                Mice::seal(reservation.value_mut());
                 return self.task.complete(mem::take(reservation), maximum);
             }
             _ => Error::Callback(code),
@@ -229,7 +229,6 @@ impl ResultWriter {
         let mut draft = self.task.draft(reservation);
         let record = draft.reserve(RECORD_HEADER.saturating_add(payload_len))?;
         mice.write_head(record);
-        record[40..48].copy_from_slice(&(payload_len as u64).to_le_bytes());
         let payload = &mut record[RECORD_HEADER..];
         payload[..mice.payload.len()].copy_from_slice(mice.payload);
         let start = payload.as_mut_ptr();

@@ -4,9 +4,9 @@
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Ends the process when it is dropped by an exception, which cannot pass through our frames, or because the thread ends.
-/// Forget it when the callback has returned. It has a function that names the exported one, not the name: where that is
-/// a constant, it takes no stack.
+/// Ends the process when it is dropped by an exception, which cannot pass through our frames, or because the thread
+/// ends. Forget it when the callback has returned. It has a function that names the exported one, not the name: where
+/// that is a constant, it takes no stack.
 pub(in crate::ffi) struct AbortOnUnwind<F: Fn() -> &'static str>(pub(in crate::ffi) F);
 
 impl<F: Fn() -> &'static str> Drop for AbortOnUnwind<F> {
