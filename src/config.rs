@@ -114,7 +114,8 @@ pub enum Tier {
 /// The settings that caches read.
 pub struct Config {
     maximum_memory: AtomicU64,
-    on_full: AtomicI32,
+    /// Shared with the copies that have another maximum.
+    on_full: Arc<AtomicI32>,
     repertoires: AtomicBool,
     purviews: AtomicBool,
     redis: AtomicBool,
@@ -138,7 +139,7 @@ impl From<Settings> for Config {
     fn from(settings: Settings) -> Self {
         Config {
             maximum_memory: AtomicU64::new(settings.maximum_memory.to_bits()),
-            on_full: AtomicI32::new(settings.on_full as i32),
+            on_full: Arc::new(AtomicI32::new(settings.on_full as i32)),
             repertoires: AtomicBool::new(settings.repertoires),
             purviews: AtomicBool::new(settings.purviews),
             redis: AtomicBool::new(settings.redis),
@@ -274,9 +275,10 @@ impl Config {
         Ok(())
     }
 
-    /// A copy with another maximum.
+    /// The configuration of a memo that has a maximum of its own: a copy, except for what full caches do.
     pub fn with_maximum_memory(&self, percent: f64) -> Result<Self> {
-        Ok(Settings { maximum_memory: check_maximum(percent)?, ..self.settings() }.into())
+        let settings = Settings { maximum_memory: check_maximum(percent)?, ..self.settings() };
+        Ok(Config { on_full: self.on_full.clone(), ..settings.into() })
     }
 
     /// What full caches do that were made without a choice of their own.
@@ -503,8 +505,9 @@ mod tests {
         config.set_maximum_memory(UNLIMITED).unwrap();
         config.set_on_full(OnFull::Refuse);
         assert_eq!((config.maximum_memory(), config.on_full()), (UNLIMITED, OnFull::Refuse));
-        // A copy has all settings.
-        assert_eq!(config.with_maximum_memory(5.0).unwrap().on_full(), OnFull::Refuse);
+        let memo = config.with_maximum_memory(5.0).unwrap();
+        config.set_on_full(OnFull::Evict);
+        assert_eq!((memo.maximum_memory(), memo.on_full(), memo.redis()), (5.0, OnFull::Evict, true));
     }
 
     #[test]
