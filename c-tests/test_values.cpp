@@ -58,6 +58,8 @@ void trivially_copyable_objects_are_read_back() {
     check_round_trip(mode::on);
     check_round_trip(point{0.5, 7, -1});
     check_round_trip(std::array<double, 3>{1, 2, 3});
+    check_round_trip(std::array<double, 0>{});
+    check_round_trip(std::array<std::array<int, 2>, 0>{});
     check_round_trip(phicache::node_set{1, 63});
 }
 

@@ -347,6 +347,8 @@ bytes to_bytes(const T& value) noexcept {
     if constexpr (leaves_out_members<T>) {
         static_assert(always_false<T>, PHICACHE_HPP_VALUES);
         return {};
+    } else if constexpr (is_std_array<T>::value && is_plain_object<T>) {
+        return bytes_of(value);  // an object of one byte if it has no elements
     } else if constexpr (std::is_convertible_v<const T&, bytes>) {
         return value;
     } else if constexpr (is_plain_object<T>) {
