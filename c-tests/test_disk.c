@@ -36,7 +36,7 @@ static phicache_cache *view(phicache_disk_cache *cache) {
 
 /* Runs `work` in a child process and waits for it; it must return 0. */
 static void in_child(int (*work)(void)) {
-    int status;
+    int status = 0;
     const pid_t child = fork();
     if (child == 0) _exit(work());
     CHECK(child > 0 && waitpid(child, &status, 0) == child);

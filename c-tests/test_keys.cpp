@@ -365,7 +365,7 @@ void a_named_type_is_told_from_its_element_and_from_other_types() {
 void parts_in_a_call_are_the_same_key() {
     using doubles = std::vector<double>;
     const doubles two{1, 2};
-    for (const std::size_t count : {0, 1, 4, 40, 63, 64, 1000}) {
+    for (const std::size_t count : {0u, 1u, 4u, 40u, 63u, 64u, 1000u}) {
         const doubles p(count, 0.5), q(count / 2, 0.25);
         phicache::dict_cache cache;
         int calls = 0;
