@@ -165,6 +165,8 @@ public:
         }
         return *this;
     }
+    template <class... Elements, std::enable_if_t<sizeof...(Elements) != 1, int> = 0>
+    key& add(const Elements&... one_in_each_call) = delete;
 
     /// Names the argument that is added next. Named arguments come last, in any order, each name once.
     key& keyword(text name) {
