@@ -273,9 +273,14 @@ public:
         } else if constexpr (detail::is_optional<T>::value) {
             bool has_value = false;
             read(has_value);
-            // Not by `emplace`, about which gcc 12 warns without a reason.
-            part = has_value ? T(std::in_place) : T();
-            if (has_value) read(*part);
+            // Not read in place, about which gcc 12 warns without a reason.
+            if (has_value) {
+                typename T::value_type item{};
+                read(item);
+                part = std::move(item);
+            } else {
+                part = T();
+            }
         } else if constexpr (detail::is_tuple<T>::value) {
             std::apply([&](auto&... items) { (read(items), ...); }, part);
         } else if constexpr (detail::is_variant<T>::value) {
