@@ -83,8 +83,9 @@ static int child_has_short_files(void) {
     int32_t key;
     if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
     for (key = 0; key < 100; ++key) {
+        const phicache_bytes stored = bytes(value, sizeof value);
         value[0] = (uint8_t)key;
-        if (phicache_disk_cache_set(cache, bytes(&key, sizeof key), bytes(value, sizeof value)) != PHICACHE_OK) return 2;
+        if (phicache_disk_cache_set(cache, bytes(&key, sizeof key), stored) != PHICACHE_OK) return 2;
     }
     if (phicache_disk_cache_free(cache) != PHICACHE_OK) return 3;
     cache = open_cache("short files");

@@ -81,7 +81,8 @@ macros)
     for letter in A B C D E F G H I J K L M N O P Q R S T U V W X Y Z; do
         printf '#define %s (\n' $letter
     done >"$FOLDER/letters.cpp"
-    printf '#include <phicache_fwd.hpp>\n#include <phicache.hpp>\nint restored[] = {T 1), U 2)};\n' >>"$FOLDER/letters.cpp"
+    printf '#include <phicache_fwd.hpp>\n#include <phicache.hpp>\nint restored[] = {T 1), U 2)};\n' \
+        >>"$FOLDER/letters.cpp"
     compile $1 -fsyntax-only "$FOLDER/letters.cpp"
     ;;
 esac
