@@ -145,6 +145,16 @@ void read_from_value(phicache::value_reader& in, point<T>& p) {
     in.read(p.x).read(p.y);
 }
 }  // namespace shapes
+struct visited {
+    int number = 0;
+    template <class Visitor>
+    friend void add_to_key(Visitor& to, const visited& x) {
+        to.add(x.number);
+    }
+};
+struct visited_more : visited {
+    int more = 0;
+};
 struct colored : shapes::shape {
     int color = 0;
 };
@@ -645,6 +655,8 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::redis_cache(1e9);
 #elif CASE == 204  // limits_are_in_the_options
     (void)phicache::purview_cache(1 << 20);
+#elif CASE == 205  // write add_to_key
+    phicache::key().add(visited_more());
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif
