@@ -3,6 +3,7 @@
 #include "scratch.h" /* first: it requests POSIX */
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -36,7 +37,7 @@ static phicache_cache *view(phicache_disk_cache *cache) {
 
 /* Runs `work` in a child process and waits for it; it must return 0. */
 static void in_child(int (*work)(void)) {
-    int status;
+    int status = 0;
     const pid_t child = fork();
     if (child == 0) _exit(work());
     CHECK(child > 0 && waitpid(child, &status, 0) == child);
@@ -72,6 +73,31 @@ static void values_outlive_handles_and_processes(void) {
     CHECK_STATUS(phicache_disk_cache_get(cache, text("from here"), &value), PHICACHE_MISS);
     CHECK_OK(phicache_disk_cache_free(cache));
 }
+
+/* The files of a process are short (ulimit -f): it has many segments. */
+static int child_has_short_files(void) {
+    const struct rlimit limit = {64 << 10, 64 << 10};
+    static uint8_t value[4096];
+    phicache_disk_cache *cache = open_cache("short files");
+    phicache_value found;
+    int32_t key;
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) return 1;
+    for (key = 0; key < 100; ++key) {
+        const phicache_bytes stored = bytes(value, sizeof value);
+        value[0] = (uint8_t)key;
+        if (phicache_disk_cache_set(cache, bytes(&key, sizeof key), stored) != PHICACHE_OK) return 2;
+    }
+    if (phicache_disk_cache_free(cache) != PHICACHE_OK) return 3;
+    cache = open_cache("short files");
+    for (key = 0; key < 100; ++key) {
+        if (phicache_disk_cache_get(cache, bytes(&key, sizeof key), &found) != PHICACHE_OK) return 4;
+        if (found.len != sizeof value || found.data[0] != (uint8_t)key) return 5;
+        phicache_value_release(&found);
+    }
+    return phicache_disk_cache_free(cache) != PHICACHE_OK;
+}
+
+static void short_files_do_not_end_the_stores(void) { in_child(child_has_short_files); }
 
 static int child_computes(void) {
     phicache_disk_cache *cache = open_cache("forks");
@@ -282,6 +308,7 @@ int main(void) {
     CHECK_OK(phicache_config_get_disk_directory(config, path, sizeof path, &len));
     CHECK(strcmp(path, directory) == 0 && len == strlen(directory));
     RUN(values_outlive_handles_and_processes);
+    RUN(short_files_do_not_end_the_stores);
     RUN(parent_and_child_use_one_cache);
     RUN(handles_of_one_context_are_one_cache);
     RUN(a_repeated_hit_is_near);

@@ -55,6 +55,7 @@ void read_from_value(phicache::value_reader& in, irreducible& x) {
 struct nothing {
     nothing() = default;
     nothing(const nothing&) noexcept {}
+    nothing& operator=(const nothing&) = default;
 };
 bool operator==(const nothing&, const nothing&) { return true; }
 void add_to_value(phicache::value_writer&, const nothing&) {}

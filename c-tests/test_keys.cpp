@@ -196,6 +196,10 @@ void every_type_has_its_element() {
                .begin_tuple().add_named("color", 1).end_tuple());
     CHECK_SAME(key::of(std::array<int, 2>{1, 2}, std::list<int>{3}),
                .begin_tuple().add(1).add(2).end_tuple().begin_tuple().add(3).end_tuple());
+    using no_doubles = std::array<double, 0>;
+    using no_integers = std::array<int, 0>;
+    CHECK_SAME(key::of(no_doubles(), no_integers()), .add(std::vector<double>()).begin_tuple().end_tuple());
+    CHECK_SAME(key::of(std::make_tuple(no_integers(), 1)), .begin_tuple().begin_tuple().end_tuple().add(1).end_tuple());
     CHECK_SAME(key::of(std::vector<bool>{true, false}), .begin_tuple().add(true).add(false).end_tuple());
     CHECK_SAME(key::of(std::set<int>{2, 1}), .begin_set().add(2).add(1).end_set());
     CHECK_SAME(key::of(std::unordered_set<std::string>{"b", "a"}), .begin_set().add("a").add("b").end_set());
@@ -361,7 +365,7 @@ void a_named_type_is_told_from_its_element_and_from_other_types() {
 void parts_in_a_call_are_the_same_key() {
     using doubles = std::vector<double>;
     const doubles two{1, 2};
-    for (const std::size_t count : {0, 1, 4, 40, 63, 64, 1000}) {
+    for (const std::size_t count : {0u, 1u, 4u, 40u, 63u, 64u, 1000u}) {
         const doubles p(count, 0.5), q(count / 2, 0.25);
         phicache::dict_cache cache;
         int calls = 0;

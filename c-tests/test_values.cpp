@@ -58,6 +58,8 @@ void trivially_copyable_objects_are_read_back() {
     check_round_trip(mode::on);
     check_round_trip(point{0.5, 7, -1});
     check_round_trip(std::array<double, 3>{1, 2, 3});
+    check_round_trip(std::array<double, 0>{});
+    check_round_trip(std::array<std::array<int, 2>, 0>{});
     check_round_trip(phicache::node_set{1, 63});
 }
 
@@ -263,6 +265,30 @@ void values_have_an_origin() {
     CHECK(out_of_memory.refusal() == status::error_out_of_memory);
 }
 
+/// As getenv returns it. Volatile, so that the compiler does not see that it is null.
+const char* volatile unset = nullptr;
+
+void a_null_pointer_given_as_text_is_an_error() {
+    dict_cache cache;
+    const char* const null = unset;
+    const auto code = status::error_invalid_argument;
+    CHECK_ERROR(code, cache.get(null));
+    CHECK_ERROR(code, cache.set(null, 1));
+    CHECK_ERROR(code, cache.set("key", null));
+    CHECK_ERROR(code, cache.remove(null));
+    CHECK_ERROR(code, cache.memoize<int>(null, [] { return 1; }));
+    CHECK_ERROR(code, cache.memoize<std::string>("key", [null] { return null; }));
+    CHECK_ERROR(code, cache.memoize("key", [null](phicache::result& out) { (void)out.try_write(null); }));
+    CHECK_ERROR(code, cache.memoize<int>({"key", null}, [] { return 1; }));
+    CHECK_ERROR(code, cache.view().get_many({null, "key"}));
+    CHECK_ERROR(code, phicache::key_bytes::of("key", null));
+    CHECK_ERROR(code, phicache::memo{[](bytes) { return 1; }}(null));
+    CHECK_ERROR(code, phicache::memo{[null](int) { return null; }}(1));
+    CHECK_MESSAGE("key is NULL", cache.get(null));
+    CHECK(cache.try_get(null).code() == code);
+    CHECK_UINT(cache.size(), 0);
+}
+
 #if defined(__cpp_lib_span)
 void std_span_converts_to_and_from_our_span() {
     dict_cache cache;
@@ -295,6 +321,7 @@ int main() {
     RUN(a_pin_lasts_until_it_is_replaced_or_destroyed);
     RUN(a_pin_can_be_handed_to_c_and_taken_back);
     RUN(values_have_an_origin);
+    RUN(a_null_pointer_given_as_text_is_an_error);
 #if defined(__cpp_lib_span)
     RUN(std_span_converts_to_and_from_our_span);
 #endif

@@ -25,7 +25,8 @@
 ///   destroy an object while another thread uses it.
 /// - **Units.** All names are in namespace `phicache`. Under `-fno-exceptions` they are in an inline namespace of it,
 ///   so units with and without exceptions link into one program, but cannot pass these types to each other. All macros
-///   that the headers define begin with `PHICACHE_`.
+///   that the headers define begin with `PHICACHE_`. Macros of one letter that a program defines before, such as `T`,
+///   do not reach them.
 ///
 /// Each header below holds one idea, uses only those above it, and can be included alone. phicache_fwd.hpp declares the
 /// names without defining them.
@@ -35,6 +36,24 @@
 #if __cplusplus < 201703L
 #error "phicache.hpp needs C++17 or later: compile with -std=c++17"
 #else
+
+// Parameters of templates in these headers, which are macros in some programs.
+#pragma push_macro("A")
+#undef A
+#pragma push_macro("C")
+#undef C
+#pragma push_macro("E")
+#undef E
+#pragma push_macro("F")
+#undef F
+#pragma push_macro("N")
+#undef N
+#pragma push_macro("R")
+#undef R
+#pragma push_macro("T")
+#undef T
+#pragma push_macro("U")
+#undef U
 
 #include "phicache/error.hpp"       // status, outcome, error, failure, expected
 #include "phicache/customized.hpp"  // whether a type of the caller has a function of its own, such as add_to_key
@@ -65,6 +84,15 @@
 #include "phicache/subsystem.hpp"   // cut, subsystem
 #include "phicache/mice.hpp"        // mice, mice_cache
 #include "phicache/registry.hpp"    // all named caches
+
+#pragma pop_macro("A")
+#pragma pop_macro("C")
+#pragma pop_macro("E")
+#pragma pop_macro("F")
+#pragma pop_macro("N")
+#pragma pop_macro("R")
+#pragma pop_macro("T")
+#pragma pop_macro("U")
 
 #endif  // C++17
 #endif  // PHICACHE_HPP

@@ -23,12 +23,12 @@ class failure;
 #if PHICACHE_HPP_EXCEPTIONS
 class error;
 #endif
-template <class T>
+template <class>
 class expected;
 
 // bytes.hpp, stored.hpp, value.hpp
 class bytes;
-template <class T>
+template <class>
 class span;
 class text;
 class value_writer;

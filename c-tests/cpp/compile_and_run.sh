@@ -6,7 +6,7 @@
 #   compile_and_run.sh refuse UNIT FLAGS                CASE 0 of the unit compiles, every other case fails with its
 #                                                       message, in few lines: at most ten by g++
 #   compile_and_run.sh macros FLAGS                     the headers define no macro without the prefix PHICACHE_, and
-#                                                       compile after a C header that defines `I`
+#                                                       compile after macros of one letter, such as C's `I`
 set -eu
 
 rm -rf "$FOLDER"
@@ -77,5 +77,12 @@ macros)
     printf '#include <complex.h>\n#ifndef I\n#error I is not defined\n#endif\n#include <phicache.hpp>\n' \
         >"$FOLDER/complex.cpp"
     compile $(echo "$1" | sed s/c++/gnu++/) -fsyntax-only "$FOLDER/complex.cpp"
+    # Programs have macros of one letter, and keep them.
+    for letter in A B C D E F G H I J K L M N O P Q R S T U V W X Y Z; do
+        printf '#define %s (\n' $letter
+    done >"$FOLDER/letters.cpp"
+    printf '#include <phicache_fwd.hpp>\n#include <phicache.hpp>\nint restored[] = {T 1), U 2)};\n' \
+        >>"$FOLDER/letters.cpp"
+    compile $1 -fsyntax-only "$FOLDER/letters.cpp"
     ;;
 esac

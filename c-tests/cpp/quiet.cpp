@@ -89,6 +89,7 @@ bool use(bool wanted, int number, const std::string& text) {
     all |= hold<value>(wanted, [&] { return cache.memoize(text, std::function<double()>([] { return 0.5; })); });
     all |= cache.get<std::unordered_map<std::string, irreducible>>(text).has_value();
     all |= cache.get<std::set<std::optional<int>>>({text, text}).has_value();
+    all |= cache.get<std::optional<std::optional<std::string>>>(text).has_value();
     all |= cache.memoize<double>({text, "part"}, [number] { return 0.5 * number; }) > 0;
     const memo by_object{[](const irreducible& x, std::optional<double> y) { return x.phi + y.value_or(0); }};
     all |= by_object(irreducible(), wanted ? std::optional(0.5) : std::nullopt) > 0;

@@ -145,6 +145,16 @@ void read_from_value(phicache::value_reader& in, point<T>& p) {
     in.read(p.x).read(p.y);
 }
 }  // namespace shapes
+struct visited {
+    int number = 0;
+    template <class Visitor>
+    friend void add_to_key(Visitor& to, const visited& x) {
+        to.add(x.number);
+    }
+};
+struct visited_more : visited {
+    int more = 0;
+};
 struct colored : shapes::shape {
     int color = 0;
 };
@@ -629,6 +639,30 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::cut::from_masks(std::vector<std::uint64_t>{2, 0});
 #elif CASE == 196  // use_node_set_from_mask
     (void)phicache::subsystem(phicache::fingerprint(), {1}, {0}, std::vector<std::vector<int>>{{0}});
+#elif CASE == 230  // a std::chrono::duration, as in
+    cache.set_with_cost("key", number, 5);
+#elif CASE == 231  // a std::chrono::duration, as in
+    (void)cache.view().try_set_with_cost("key", number);
+#elif CASE == 232  // one_in_each_call
+    phicache::key().add(number, 2);
+#elif CASE == 233  // one_in_each_call
+    phicache::key().add();
+#elif CASE == 234  // a_value_is_in_the_payload_of_a_mice
+    mice.set("key", number);
+#elif CASE == 235  // memoize takes a key and a function
+    (void)cache.memoize<int>("key", number);
+#elif CASE == 236  // memoize takes a key and a function
+    (void)cache.memoize("key", "value");
+#elif CASE == 237  // limits_are_in_the_options
+    (void)phicache::dict_cache(1 << 20);
+#elif CASE == 238  // limits_are_in_the_options
+    (void)phicache::disk_cache("context", 1 << 20);
+#elif CASE == 239  // limits_are_in_the_options
+    (void)phicache::redis_cache(1e9);
+#elif CASE == 240  // limits_are_in_the_options
+    (void)phicache::purview_cache(1 << 20);
+#elif CASE == 241  // write add_to_key
+    phicache::key().add(visited_more());
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

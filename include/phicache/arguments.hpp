@@ -47,7 +47,7 @@ public:
     template <class T>
     [[gnu::always_inline]] static std::size_t size(const T& argument) noexcept {
         if constexpr (std::is_same_v<T, bytes>) {
-            return head + argument.size();
+            return detail::is_null(argument) ? room : head + argument.size();
         } else if constexpr (is_optional<T>::value) {
             return argument ? size(*argument) : head;
         } else if constexpr (is_doubles<T>::value) {

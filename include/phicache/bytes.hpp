@@ -336,8 +336,8 @@ public:
     /// The size is a number of bytes, and not of elements: `span<const double>(data, count)` has the elements.
     template <class T, std::enable_if_t<(sizeof(T) > 1), int> = 0>
     bytes(const T* use_a_span_of_elements, std::size_t) = delete;
-    /// NUL-terminated text, without the NUL. Must not be null.
-    bytes(const char* text) noexcept : bytes(text, std::strlen(text)) {}
+    /// NUL-terminated text, without the NUL. A null pointer makes bytes without an address, which every call refuses.
+    bytes(const char* text) noexcept : bytes(text, text == nullptr ? 1 : std::strlen(text)) {}
     /// A null pointer is not text.
     bytes(std::nullptr_t) = delete;
     /// A number is neither text nor a range; `bytes_of(number)` has its bytes, and `key` the key of arguments.
@@ -454,6 +454,12 @@ private:
 };
 
 namespace detail {
+
+/// Whether these are the bytes of a null pointer.
+constexpr bool is_null(bytes borrowed) noexcept { return borrowed.data() == nullptr && !borrowed.empty(); }
+inline failure null_text() noexcept {
+    return failure(status::error_invalid_argument, "a null pointer is given as text: check it, or use \"\"");
+}
 
 inline failure wrong_size() noexcept {
     return failure(status::error_invalid_argument,

@@ -271,6 +271,8 @@ public:
         : dict_cache(try_make(options, settings).value()) {}
     explicit dict_cache(config_ref settings) : dict_cache(cache_options{}, settings) {}
     explicit dict_cache(text the_name_is_in_the_options) = delete;
+    template <class Number, std::enable_if_t<std::is_arithmetic_v<Number>, int> = 0>
+    explicit dict_cache(Number limits_are_in_the_options) = delete;
     static expected<dict_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
         return detail::create_cache<dict_cache>(options, settings);
     }

@@ -102,6 +102,10 @@ protected:
 
 private:
     [[gnu::noinline]] expected<void> copy(bytes source) {
+        if (detail::is_null(source)) {
+            c::reserve(raw(), 0, nullptr);  // fails, so the library knows that there is no value
+            return detail::null_text();
+        }
         const expected<span<std::uint8_t>> reserved = try_reserve_uninitialized(source.size());
         if (!reserved) return reserved.error();
         if (!source.empty()) std::memcpy(reserved->data(), source.data(), source.size());

@@ -63,6 +63,8 @@ public:
         : disk_cache(try_make(context, options, settings).value()) {}
     disk_cache(bytes context, config_ref settings) : disk_cache(context, cache_options{}, settings) {}
     disk_cache(bytes context, text the_directory_is_in_the_configuration) = delete;
+    template <class Number, std::enable_if_t<std::is_arithmetic_v<Number>, int> = 0>
+    disk_cache(bytes context, Number limits_are_in_the_options) = delete;
     static expected<disk_cache> try_make(bytes context, const cache_options& options = {}, config_ref settings = {}) {
         return detail::create<disk_cache>([&](phicache_disk_cache** out) {
             const phicache_cache_options raw = detail::to_c(options);

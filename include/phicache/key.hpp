@@ -165,6 +165,8 @@ public:
         }
         return *this;
     }
+    template <class... Elements, std::enable_if_t<sizeof...(Elements) != 1, int> = 0>
+    key& add(const Elements&... one_in_each_call) = delete;
 
     /// Names the argument that is added next. Named arguments come last, in any order, each name once.
     key& keyword(text name) {
@@ -349,7 +351,10 @@ public:
 private:
     static key_bytes joined(std::initializer_list<bytes> parts) {
         std::size_t size = 4 * parts.size();
-        for (const bytes part : parts) size += part.size();
+        for (const bytes part : parts) {
+            if (detail::is_null(part)) detail::raise(detail::null_text());
+            size += part.size();
+        }
         return from([&](std::uint8_t* buffer, std::size_t capacity, std::size_t* len) -> phicache_status {
             *len = size;
             if (size > capacity) return PHICACHE_ERROR_BUFFER_TOO_SMALL;

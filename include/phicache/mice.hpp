@@ -58,6 +58,13 @@ inline mice<> from_c(const phicache_mice& raw) noexcept {
             raw.phi, raw.payload};
 }
 
+/// Enabled for what is no record, nor derived from one.
+template <class Payload>
+std::false_type is_other(const mice<Payload>&);
+std::true_type is_other(...);
+template <class T>
+using if_no_record = std::enable_if_t<decltype(is_other(std::declval<const T&>()))::value, int>;
+
 /// Stores a returned record in the format of MICE records.
 struct write_mice {
     template <class T>
@@ -325,6 +332,10 @@ public:
             return detail::stored(phicache_mice_cache_set(handle(), key, &raw));
         });
     }
+    template <class Other, detail::if_no_record<Other> = 0>
+    outcome set(bytes key, const Other& a_value_is_in_the_payload_of_a_mice) const = delete;
+    template <class Other, detail::if_no_record<Other> = 0>
+    expected<outcome> try_set(bytes key, const Other& a_value_is_in_the_payload_of_a_mice) const = delete;
 
     /// The record of a key; on a miss `compute` returns it as a `mice`, or takes a `result&` and uses `reserve_mice`.
     /// If its store is refused, the record is returned anyway. Otherwise as `dict_cache::memoize`.

@@ -35,8 +35,24 @@ phicache_status as_any(Handle* cache, phicache_cache** out) noexcept {
 /// Enabled for calls with another number of arguments, which fail in few lines: elsewhere compilers list all overloads.
 template <std::size_t Count, class... Given>
 using if_not = std::enable_if_t<sizeof...(Given) != Count, int>;
+/// Whether an F may be called: it is an object or a function.
+template <class F>
+inline constexpr bool is_callable = std::is_class_v<std::remove_reference_t<F>> ||
+                                    std::is_function_v<std::remove_pointer_t<std::remove_reference_t<F>>>;
+/// Whether these may be the arguments of `memoize`, and of `set_with_cost`. As above, for calls with others.
+template <class... Given>
+inline constexpr bool have_function = false;
+template <class Key, class F>
+inline constexpr bool have_function<Key, F> = is_callable<F>;
+template <class... Given>
+inline constexpr bool have_cost = false;
+template <class Key, class Content, class Cost>
+inline constexpr bool have_cost<Key, Content, Cost> = std::is_convertible_v<const Cost&, std::chrono::nanoseconds>;
 #define PHICACHE_HPP_PARTS "a key of several parts is in braces, as in {p, q}, or a phicache::key::of(p, q)"
 
+#define PHICACHE_HPP_COST                                                                                          \
+    "set_with_cost takes a key, a value, and what it cost to compute: a std::chrono::duration, as in "             \
+    "std::chrono::seconds(5)"
 #define PHICACHE_HPP_READS_BACK \
     "the function returns another type than the T of memoize<T>, or T is no value: " PHICACHE_HPP_VALUES
 
@@ -327,6 +343,18 @@ public:
     expected<outcome> try_set_with_cost(bytes key, const Content& content, std::chrono::nanoseconds cost) const {
         return detail::with_bytes(content, set_call(key, cost));
     }
+    /// Refuses calls with other arguments.
+    template <class... Given, std::enable_if_t<!detail::have_cost<Given...>, int> = 0>
+    outcome set_with_cost(const Given&...) const {
+        static_assert(detail::have_cost<Given...>, PHICACHE_HPP_COST);
+        detail::refused();
+    }
+    /// @copydoc set_with_cost
+    template <class... Given, std::enable_if_t<!detail::have_cost<Given...>, int> = 0>
+    expected<outcome> try_set_with_cost(const Given&...) const {
+        static_assert(detail::have_cost<Given...>, PHICACHE_HPP_COST);
+        detail::refused();
+    }
 
     /// The value of a key, pinned; computed by `compute` on a miss. `compute` takes no argument and returns the content
     /// (anything that `set` takes, or an `expected` of it), or it takes a `result&` and writes there.
@@ -336,7 +364,7 @@ public:
     /// is passed on unchanged and nothing is cached; without one, a reservation that failed decides the status.
     /// Computations nest as deep as those of a `memo`. If the store is refused, the value is returned anyway: see
     /// `value::refusal`.
-    template <class Compute>
+    template <class Compute, std::enable_if_t<detail::is_callable<Compute>, int> = 0>
     value memoize(bytes key, Compute&& compute) const {
         return value(detail::filled_by_c{}, [&](phicache_value* out) {
             detail::memoize_pinned_in(this->raw(), key, run_memoized<value, Compute>, detail::erased(compute), out);
@@ -344,33 +372,33 @@ public:
         });
     }
     /// @copydoc memoize
-    template <class Compute>
+    template <class Compute, std::enable_if_t<detail::is_callable<Compute>, int> = 0>
     expected<value> try_memoize(bytes key, Compute&& compute) const {
         return detail::try_memoize_in<value>(this->raw(), key, run_memoized<value, Compute>, detail::erased(compute));
     }
     /// The same, with a copy of the value as T; on a miss, the T that the function returned.
-    template <class T, class Compute>
+    template <class T, class Compute, std::enable_if_t<detail::is_callable<Compute>, int> = 0>
     T memoize(bytes key, Compute&& compute) const {
         static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
         return detail::memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
     /// The same, with a copy of the value as T.
-    template <class T, class Compute>
+    template <class T, class Compute, std::enable_if_t<detail::is_callable<Compute>, int> = 0>
     expected<T> try_memoize(bytes key, Compute&& compute) const {
         static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
         return detail::try_memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
 
-    /// Refuses calls with too few or too many arguments.
-    template <class T = void, class... Given, detail::if_not<2, Given...> = 0>
+    /// Refuses calls with other arguments.
+    template <class T = void, class... Given, std::enable_if_t<!detail::have_function<Given...>, int> = 0>
     value memoize(const Given&...) const {
-        static_assert(sizeof...(Given) == 2, "memoize takes a key and a function; " PHICACHE_HPP_PARTS);
+        static_assert(detail::have_function<Given...>, "memoize takes a key and a function; " PHICACHE_HPP_PARTS);
         detail::refused();
     }
     /// @copydoc memoize
-    template <class T = void, class... Given, detail::if_not<2, Given...> = 0>
+    template <class T = void, class... Given, std::enable_if_t<!detail::have_function<Given...>, int> = 0>
     expected<value> try_memoize(const Given&...) const {
-        static_assert(sizeof...(Given) == 2, "try_memoize takes a key and a function; " PHICACHE_HPP_PARTS);
+        static_assert(detail::have_function<Given...>, "try_memoize takes a key and a function; " PHICACHE_HPP_PARTS);
         detail::refused();
     }
 

@@ -273,9 +273,14 @@ public:
         } else if constexpr (detail::is_optional<T>::value) {
             bool has_value = false;
             read(has_value);
-            // Not by `emplace`, about which gcc 12 warns without a reason.
-            part = has_value ? T(std::in_place) : T();
-            if (has_value) read(*part);
+            // Not read in place, about which gcc 12 warns without a reason.
+            if (has_value) {
+                typename T::value_type item{};
+                read(item);
+                part = std::move(item);
+            } else {
+                part = T();
+            }
         } else if constexpr (detail::is_tuple<T>::value) {
             std::apply([&](auto&... items) { (read(items), ...); }, part);
         } else if constexpr (detail::is_variant<T>::value) {
@@ -347,6 +352,8 @@ bytes to_bytes(const T& value) noexcept {
     if constexpr (leaves_out_members<T>) {
         static_assert(always_false<T>, PHICACHE_HPP_VALUES);
         return {};
+    } else if constexpr (is_std_array<T>::value && is_plain_object<T>) {
+        return bytes_of(value);  // an object of one byte if it has no elements
     } else if constexpr (std::is_convertible_v<const T&, bytes>) {
         return value;
     } else if constexpr (is_plain_object<T>) {

@@ -2,9 +2,12 @@
 //! notice.
 //!
 //! Others may use names that begin with PHICACHE_, such as PHICACHE_HOME of a module system. So a name counts as
-//! mistyped only if it is close to one that is read, or if it is the name of an option, which only a cache has.
+//! mistyped only if it is close to one that is read, if it says the same in other words, or if it is the name of an
+//! option or setting that has no variable.
 
 use std::ffi::OsString;
+
+use super::variable;
 
 /// What a variable without effect was probably meant to be.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +16,8 @@ pub enum Meant {
     Variable(&'static str),
     /// The option of a cache.
     Option(&'static str),
+    /// The setting of a configuration that has no variable.
+    Setting(&'static str),
 }
 
 /// The mistyped variables, each with what was probably meant.
@@ -28,6 +33,9 @@ pub fn message(found: &[(String, Meant)]) -> String {
     let hint = |(name, meant): &(String, Meant)| match meant {
         Meant::Variable(known) => format!("{name} (did you mean {known}?)"),
         Meant::Option(option) => format!("{name} ({option} is an option of a cache: the program sets it)"),
+        Meant::Setting(setting) => {
+            format!("{name} (only a program sets this: phicache_config_set_{setting})")
+        }
     };
     let each: Vec<String> = found.iter().map(hint).collect();
     match each.is_empty() {
@@ -43,9 +51,31 @@ const PREFIX: &str = "PHICACHE_";
 const OPTIONS: [&str; 8] =
     ["lease_ms", "max_bytes", "near_bytes", "no_checksum", "server_errors", "storage_errors", "ttl_ms", "verify_every"];
 
-/// What the URL contains here; other programs have variables for it, and PyPhi the setting `REDIS_CONN`. Left out is
-/// PHICACHE_REDIS_PORT, which Kubernetes sets for a service of that name.
-const IN_THE_URL: [&str; 4] = ["REDIS_CONN", "REDIS_DB", "REDIS_HOST", "REDIS_SOCKET"];
+/// Settings without a variable.
+const SETTINGS: [&str; 1] = ["redis_whole_database"];
+
+/// Other words for our variables. The URL contains what other programs have variables for, and PyPhi has the setting
+/// `REDIS_CONN`. Left out is PHICACHE_REDIS_PORT, which Kubernetes sets for a service of that name.
+const OTHER_WORDS: [(&str, &[&str]); 4] = [
+    (variable::REDIS_URL, &["REDIS_ADDRESS", "REDIS_CONN", "REDIS_DATABASE", "REDIS_DB", "REDIS_HOST", "REDIS_SOCKET"]),
+    (
+        variable::DISK_DIRECTORY,
+        &[
+            "CACHE_DIR",
+            "CACHE_DIRECTORY",
+            "CACHE_FOLDER",
+            "CACHE_PATH",
+            "DISK_CACHE",
+            "DISK_CACHE_DIR",
+            "DISK_CACHE_DIRECTORY",
+            "DISK_CACHE_PATH",
+            "DISK_FOLDER",
+            "DISK_PATH",
+        ],
+    ),
+    (variable::MAXIMUM_MEMORY, &["MAX_PERCENT", "MEMORY_LIMIT", "MEMORY_PERCENT"]),
+    (variable::ON_FULL, &["IF_FULL", "WHEN_FULL"]),
+];
 
 /// The option or the known name that an unknown one is close to.
 fn meant(name: &str, known: &[&'static str]) -> Option<Meant> {
@@ -55,8 +85,11 @@ fn meant(name: &str, known: &[&'static str]) -> Option<Meant> {
     if let Some(option) = OPTIONS.into_iter().find(|option| option.eq_ignore_ascii_case(own)) {
         return Some(Meant::Option(option));
     }
-    if IN_THE_URL.contains(&own) {
-        return known.iter().find(|known| known.ends_with("_REDIS_URL")).map(|known| Meant::Variable(known));
+    if let Some(setting) = SETTINGS.into_iter().find(|setting| setting.eq_ignore_ascii_case(own)) {
+        return Some(Meant::Setting(setting));
+    }
+    if let Some((meant, _)) = OTHER_WORDS.into_iter().find(|(_, words)| words.contains(&own)) {
+        return Some(Meant::Variable(meant));
     }
     let near = known.iter().filter_map(|known| Some((distance(own, known.strip_prefix(PREFIX)?)?, *known)));
     near.min().map(|(_, known)| Meant::Variable(known))
@@ -98,7 +131,6 @@ fn abbreviates(text: &str, words: &[&str], before: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::variable;
 
     fn message_for(name: &str) -> String {
         message(&of([name.into()].into_iter(), &variable::ALL))
@@ -128,16 +160,23 @@ mod tests {
             ("PHICACHE_MEMORY_PERCENTAGE", variable::MAXIMUM_MEMORY),
             ("PHICACHE_CACHE_REPERTOIRE", variable::REPERTOIRES),
             ("PHICACHE_POTENTIAL_PURVIEWS", variable::PURVIEWS),
+            ("PHICACHE_CACHE_DIR", variable::DISK_DIRECTORY),
+            ("PHICACHE_DISK_CACHE", variable::DISK_DIRECTORY),
+            ("PHICACHE_DISK_PATH", variable::DISK_DIRECTORY),
+            ("phicache_memory_limit", variable::MAXIMUM_MEMORY),
+            ("PHICACHE_WHEN_FULL", variable::ON_FULL),
         ] {
             assert!(message_for(name).contains(&format!("{name} (did you mean {meant}?)")), "{name}");
         }
     }
 
     #[test]
-    fn a_name_of_an_option_is_mistyped() {
+    fn a_name_of_an_option_or_setting_is_mistyped() {
         for (name, option) in [("PHICACHE_MAX_BYTES", "max_bytes"), ("phicache_lease_ms", "lease_ms")] {
             assert!(message_for(name).contains(&format!("{name} ({option} is an option of a cache")), "{name}");
         }
+        let message = message_for("PHICACHE_REDIS_WHOLE_DATABASE");
+        assert!(message.ends_with("(only a program sets this: phicache_config_set_redis_whole_database)"), "{message}");
     }
 
     #[test]
@@ -150,19 +189,8 @@ mod tests {
             assert_eq!(message_for(&format!("PHICACHE_{name}")), "", "{name}");
         }
         // Words of ours with others, or one of ours.
-        for name in [
-            "CACHE_DIR",
-            "MAX_THREADS",
-            "MAX",
-            "DISK",
-            "DISK_PATH",
-            "DISK_FAULTS",
-            "REDIS_ROUNDS",
-            "REDIS_PORT",
-            "DIR_DISK",
-            "ON",
-            "CA",
-        ] {
+        for name in ["MAX_THREADS", "MAX", "DISK", "DISK_FAULTS", "REDIS_ROUNDS", "REDIS_PORT", "DIR_DISK", "ON", "CA"]
+        {
             assert_eq!(message_for(&format!("PHICACHE_{name}")), "", "{name}");
         }
         for name in ["", "PHICACHE", "PHICACHE_", "ON_FUL", "MY_PHICACHE_ON_FUL"] {

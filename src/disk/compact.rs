@@ -24,7 +24,7 @@ const SETTLED: Duration = Duration::from_secs(60);
 
 /// Joins the small segments of a space. Called while it is refreshed.
 pub fn compact(space: &Space) -> Outcome<()> {
-    let most = space.segment_bytes();
+    let most = space.segment_bytes().min(files::longest());
     let mut segments: Vec<(Arc<Segment>, Growth)> = {
         let catalog = space.catalog.read();
         catalog.segments().map(|(_, known)| (known.segment.clone(), known.growth)).collect()

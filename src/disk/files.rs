@@ -71,10 +71,15 @@ pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize>
     Ok(done)
 }
 
+/// The longest file that this process may write (`ulimit -f`).
+pub fn longest() -> u64 {
+    getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
+}
+
 /// Writes all bytes at an offset.
 pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
-    // A write beyond RLIMIT_FSIZE raises a signal that ends the process.
-    if getrlimit(Resource::Fsize).current.is_some_and(|limit| offset + bytes.len() as u64 > limit) {
+    // A write beyond the limit raises a signal that ends the process.
+    if offset + bytes.len() as u64 > longest() {
         return Err(ErrorKind::FileTooLarge.into());
     }
     let mut done = 0;

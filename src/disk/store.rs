@@ -278,8 +278,10 @@ impl Space {
         let _ = self.watch(self.refresh_if_due());
         let old = self.locate(hash);
         let ended = writer.take_if(|current| {
+            let sealed = current.len() + FOOTER_PART + len;
             let full = current.end > HEADER as u64
-                && current.len() + FOOTER_PART + len + bound::rounded(in_file) > self.segment_bytes();
+                && (sealed + bound::rounded(in_file) > self.segment_bytes()
+                    || sealed - current.file_bytes > files::longest());
             // Its records would be taken for older ones than the one that is replaced.
             let late = old.as_ref().is_some_and(|old| old.segment.name > current.segment.name);
             current.is_lost() || full || late || current.files >= MOST_FILES
