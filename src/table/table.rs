@@ -317,6 +317,8 @@ impl Table {
         retire::flush_if_unblocked();
         without_fork(|| {
             let mut writing = self.write();
+            // Before the removal: a chunk with an entry that is removed and not retired yet would come back.
+            self.compact(&mut writing, bounds);
             let Some(segment) = self.segment(key.hash()) else { return false };
             let Some((position, entry)) = segment.find(key) else { return false };
             segment.remove(position, key.hash());
@@ -327,7 +329,6 @@ impl Table {
             let emptied = self.is_empty() && self.is_large();
             let directory = if emptied { self.take(&mut writing) } else { None };
             self.shrink(key.hash(), bounds);
-            self.compact(&mut writing, bounds);
             drop(writing);
             // SAFETY: the entry is no longer in the table, and its share was counted.
             unsafe { retire_entry(entry, bounds) };
