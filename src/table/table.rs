@@ -19,8 +19,8 @@ use super::arena::{Arena, LazyArena};
 use super::chunk_memory;
 use super::closing::Closing;
 use super::directory::Directory;
-use super::draft::{BorrowedEntry, IntoEntry, Memory, OwnedEntry, Terms};
-use super::entry::EntryRef;
+use super::draft::{BorrowedEntry, IntoEntry, Memory, OwnedEntry, Reservation, Terms};
+use super::entry::{EntryRef, weight};
 use super::hash::Hashed;
 use super::header::Header;
 use super::pin::Pinned;
@@ -206,6 +206,22 @@ impl Table {
 
 /// Writing: one thread at a time. No fork happens during a change.
 impl Table {
+    /// Reserves `len` bytes for the value of `key`, for which a draft had no room: evicts others for them.
+    pub fn reserve_with_room(
+        &self,
+        short: Short,
+        key: &[u8],
+        len: usize,
+        terms: &Terms,
+    ) -> Result<std::result::Result<Reservation, Short>> {
+        let (weight, hash) = (weight(key.len(), len), Hashed::from(key).hash());
+        let arena = self.arena.get_or_try_init()?;
+        let _changing = Changing::begin();
+        let mut writing = self.write();
+        let attempt = || Reservation::try_new(key, len, &arena, &terms.bounds);
+        Ok(self.with_room(&mut writing, short, weight, hash, terms, attempt))
+    }
+
     /// Inserts an entry. If the key already has one, `replace` decides which of the two stays. The caller gets the new
     /// entry back, pinned, in any case.
     pub fn insert(&self, mut entry: OwnedEntry, replace: bool, terms: &Terms) -> (Pinned, Inserted) {
