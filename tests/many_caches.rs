@@ -19,6 +19,8 @@ const CACHES: usize = 100_000;
 /// The bytes of a cache without entries, and of one with a key of 16 bytes and a value of 8.
 const EMPTY: f64 = 430.0;
 const ONE_ENTRY: f64 = 1000.0;
+/// With the counts of one thread that did not make the cache.
+const OTHER_THREAD: f64 = 1500.0;
 
 fn resident() -> f64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -140,9 +142,23 @@ fn a_cache_takes_few_bytes_and_its_handle_serves_every_type() {
             ok(phicache_dict_cache_set(*cache, bytes(&[number, 1]), bytes(&number)));
         }
         let filled = (resident() - before) / CACHES as f64;
+        let addresses: Vec<_> = caches.iter().map(|cache| cache.expose_provenance()).collect();
+        let get = move |(number, cache): (usize, &usize)| {
+            let (cache, mut info) = (std::ptr::with_exposed_provenance_mut(*cache), std::mem::zeroed());
+            let mut value = std::mem::zeroed();
+            ok(phicache_dict_cache_get(cache, bytes(&[number, 1]), &mut value));
+            phicache_value_release(&mut value);
+            if number < 10 {
+                ok(phicache_dict_cache_info(cache, &mut info));
+                assert_eq!((info.hits, info.misses, info.size), (1, 0, 1));
+            }
+        };
+        std::thread::spawn(move || addresses.iter().enumerate().for_each(get)).join().unwrap();
+        let used = (resident() - before) / CACHES as f64;
         caches.into_iter().for_each(|cache| ok(phicache_dict_cache_free(cache)));
         ok(phicache_config_free(config));
-        println!("{empty:.0} bytes for each cache, {filled:.0} with an entry");
+        println!("{empty:.0} bytes for each cache, {filled:.0} with an entry, {used:.0} used by another thread");
+        assert!(used <= OTHER_THREAD, "{used:.0} bytes for each cache that another thread uses");
         assert!(empty <= EMPTY, "{empty:.0} bytes for each cache without entries");
         assert!(filled <= ONE_ENTRY, "{filled:.0} bytes for each cache with one entry");
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use super::value::{Cost, Refusal};
 use crate::epoch::{self, Participant};
 use crate::error::{Error, Result};
-use crate::sync::{CachePadded, OnceTryArc, TryArc, on_separate_lines};
+use crate::sync::{OnceTryArc, TryArc, on_separate_lines};
 use crate::table::Table;
 
 /// The three counts that PyPhi's caches report.
@@ -75,8 +75,8 @@ const REASONS: [Refusal; 8] = {
 /// The counters behind [`Stats`].
 ///
 /// Lookups, stores, computations and refusals are counted without locked instructions: each thread adds to counters
-/// that only it writes. Those of the thread that made the cache are inline. The first other thread allocates
-/// [`Stripes`] for all others.
+/// that only it writes. Those of the thread that made the cache are inline. Each other thread allocates its own, because
+/// a program may have a cache for each of many objects, and use it in few threads.
 #[repr(C)]
 pub struct Counters {
     waits: AtomicU64,
@@ -138,9 +138,14 @@ const STRIPES: usize = 16;
 /// The owner of counters that no thread writes alone.
 const NOBODY: u32 = u32::MAX;
 
-/// The last stripe is shared by all threads with a higher number.
+/// The counts of the threads by their numbers. The last stripe is shared by all threads with a higher number.
 #[derive(Default)]
-struct Stripes([CachePadded<EventCounts>; STRIPES]);
+struct Stripes([OnceTryArc<Stripe>; STRIPES]);
+
+/// Counts in cache lines of their own. Padding for pairs of lines would double them.
+#[derive(Default)]
+#[repr(align(64))]
+struct Stripe(EventCounts);
 
 impl EventCounts {
     #[inline(always)]
@@ -228,19 +233,22 @@ impl Counters {
             return Some(&self.own);
         }
         cold_path();
-        let stripe = self.others.get()?.0.get(participant.id() as usize)?;
+        let stripe = self.others.get()?.0.get(participant.id() as usize)?.get()?;
         (participant.id() as usize != STRIPES - 1).then_some(&stripe.0)
     }
 
     #[inline(never)]
     fn count_elsewhere(&self, participant: &Participant, event: Event, many: u64) {
-        match self.others.get_or_try_init(|| self.make_stripes()) {
-            // Without stripes the owner's counts have to do. Of two events that are counted at once, one may be lost,
+        let number = (participant.id() as usize).min(STRIPES - 1);
+        let stripes = self.others.get_or_try_init(|| self.make_stripes());
+        let made = || TryArc::try_new(Stripe::default());
+        match stripes.and_then(|stripes| stripes.0[number].get_or_try_init(made)) {
+            // Without a stripe the owner's counts have to do. Of two events that are counted at once, one may be lost,
             // unless nobody counts there alone.
             Err(_) => _ = self.own.of(event).fetch_add(many, Relaxed),
-            Ok(stripes) => match self.alone(participant) {
+            Ok(stripe) => match self.alone(participant) {
                 Some(counts) => counts.add_many_alone(event, many),
-                None => _ = stripes.0[STRIPES - 1].0.of(event).fetch_add(many, Relaxed),
+                None => _ = stripe.0.of(event).fetch_add(many, Relaxed),
             },
         }
     }
@@ -265,7 +273,7 @@ impl Counters {
     /// The counts of all threads.
     fn all(&self) -> impl Iterator<Item = &EventCounts> {
         let others = self.others.get().map_or(&[][..], |stripes| &stripes.0);
-        others.iter().map(|stripe| &stripe.0).chain([&self.own])
+        others.iter().filter_map(OnceTryArc::get).map(|stripe| &stripe.0).chain([&self.own])
     }
 
     pub(super) fn wait(&self) {

@@ -14,7 +14,7 @@ use super::part::Part;
 use super::size_class::UNIT;
 use crate::epoch::Biased;
 use crate::error::{Error, Result};
-use crate::memory::{Account, heap_bytes};
+use crate::memory::{Account, Bounds, heap_bytes};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{ArcRef, OnceTryArc, TryArc};
 
@@ -87,7 +87,7 @@ pub(super) struct Chunks {
     pub(super) list: ChunkList,
     /// The number of chunks that were linked so far.
     pub(super) linked: u32,
-    /// The bytes of these chunks, and of their holes.
+    /// The bytes of the chunks that hold several blocks, and of their holes.
     pub(super) bytes: usize,
     pub(super) hole_bytes: usize,
     /// The chunk from which blocks are carved.
@@ -239,6 +239,15 @@ impl Arena {
             drop(chunks);
             Chunk::release(chunk);
         }
+    }
+
+    /// The bytes at which a list of retired entries is collected: they are of no use, and must be little beside the
+    /// table's memory. Fewer than a few entries are not worth a collection, unless `max_bytes` is small.
+    pub(super) fn most_retired(&self, bounds: &Bounds) -> u64 {
+        const PART: u64 = 16;
+        const LEAST: u64 = 8 << 10;
+        const PART_OF_MAX: u64 = 128;
+        (self.account.bytes() / PART).max(LEAST).min(bounds.max_bytes / PART_OF_MAX)
     }
 
     /// The bytes of the entries in the table.

@@ -34,7 +34,7 @@ impl Chunks {
             (*chunk).list.store(self.id, Ordering::Release);
             (*chunk).age = self.linked;
             self.linked = self.linked.wrapping_add(1);
-            self.bytes += (*chunk).size;
+            self.bytes += if (*chunk).single { 0 } else { (*chunk).size };
             self.hole_bytes += (*chunk).holes as usize;
         }
     }
@@ -73,7 +73,7 @@ impl Chunks {
                 self.carving = ptr::null_mut();
             }
             (*chunk).list.store(0, Ordering::Relaxed);
-            self.bytes -= (*chunk).size;
+            self.bytes -= if (*chunk).single { 0 } else { (*chunk).size };
             self.hole_bytes -= (*chunk).holes as usize;
         }
     }
@@ -224,7 +224,8 @@ impl Chunks {
         unsafe { (*chunk.as_ptr()).size - (*chunk.as_ptr()).used.load(Ordering::Relaxed) }
     }
 
-    /// Whether it pays to move entries: holes take a fifth of the chunks, and more than the largest chunk.
+    /// Whether it pays to move entries: holes take a fifth of the chunks, and more than the largest chunk. Chunks of
+    /// single blocks do not count: they have no holes, and may all leave before the next entry moves.
     pub(super) fn is_sparse(&self) -> bool {
         5 * self.hole_bytes > self.bytes && self.hole_bytes > LAST_CHUNK.min(self.bytes / 4)
     }

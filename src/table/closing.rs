@@ -131,6 +131,9 @@ impl Chunk {
     }
 }
 
+/// Fewer retired bytes are not worth a collection.
+const LEAST_CLOSED: u64 = 1 << 10;
+
 impl Arena {
     /// Whether another chunk of this size may be closed: what is closed and not yet freed takes little.
     fn may_close(&self, size: usize) -> bool {
@@ -278,8 +281,10 @@ impl Arena {
     /// Retires a chunk that all entries have left.
     pub(super) fn retire(&self, closing: Closing) {
         let chunk = closing.into_chunk();
+        // No other chunk is closed before this one is freed, if it is a larger part of the memory.
+        let most = (self.account.bytes() / PART_OF_MAX).max(LEAST_CLOSED);
         // SAFETY: readers cannot find the former entries any more; the chunk is in no list, so it begins with its part.
-        unsafe { retire_part(NonNull::new_unchecked(chunk.cast()), (*chunk).size as u64, free_closed) };
+        unsafe { retire_part(NonNull::new_unchecked(chunk.cast()), (*chunk).size as u64, most, free_closed) };
     }
 
     /// Takes all chunks out, for a table that gives up all its entries. Only for the table's writer.
@@ -290,11 +295,12 @@ impl Arena {
         if taken.holes.has_lists() {
             self.account.shrink(Holes::bytes());
         }
-        let (mut next, mut bytes) = (taken.list.first, taken.bytes as u64);
+        let (mut next, mut bytes) = (taken.list.first, 0);
         while !next.is_null() {
             // SAFETY: chunks in the list are alive.
             unsafe {
                 (*next).list.store(0, Ordering::Relaxed);
+                bytes += (*next).size as u64;
                 next = (*next).next;
             }
         }

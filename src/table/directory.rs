@@ -217,7 +217,7 @@ impl Directory {
         // SAFETY: the caller's promise; the part is its first field.
         unsafe {
             let bytes = (*directory.as_ptr()).chunks.bytes();
-            retire_part(directory.cast(), bytes, Self::free_with_entries);
+            retire_part(directory.cast(), bytes, u64::MAX, Self::free_with_entries);
         }
     }
 

@@ -61,6 +61,19 @@ impl Terms {
 pub struct Reservation(Option<(Pinned, usize)>);
 
 impl Reservation {
+    /// Reserves `len` bytes of unspecified values for the value of `key`, within these bounds.
+    pub(super) fn try_new(
+        key: &[u8],
+        len: usize,
+        arena: &TryArc<Arena>,
+        bounds: &Bounds,
+    ) -> std::result::Result<Self, Short> {
+        let mut pinned = allocate(key, len, Some((arena, bounds)))??;
+        // SAFETY: the block is new, and has room for the value.
+        unsafe { freeze(value_start(&mut pinned), len) };
+        Ok(Reservation(Some((pinned, len))))
+    }
+
     /// The finished entry, if all reserved bytes are the value; else the reservation.
     #[inline(always)]
     pub fn finish(self) -> std::result::Result<OwnedEntry, Self> {
@@ -157,11 +170,15 @@ impl<'k> Draft<'k> {
         self.reserve_with(value.len(), copy).map(drop)
     }
 
-    /// Makes the value `len` bytes, which `initialize` initializes.
+    /// Makes the value `len` bytes, which `initialize` initializes: those that are reserved, if they are as many.
     fn reserve_with(&mut self, len: usize, initialize: impl FnOnce(*mut u8)) -> Result<&mut [u8]> {
+        let same = self.reservation.0.take_if(|(pinned, _)| pinned.value().len() == len);
         self.reservation.0 = None;
-        let mut pinned = self.allocate(len)?;
-        // SAFETY: the block is new, and only this draft points to it.
+        let mut pinned = match same {
+            Some((pinned, _)) => pinned,
+            None => self.allocate(len)?,
+        };
+        // SAFETY: only this draft points to the block.
         initialize(unsafe { value_start(&mut pinned) });
         self.reservation.0 = Some((pinned, len));
         Ok(self.reservation.value_mut())

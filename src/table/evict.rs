@@ -139,6 +139,21 @@ impl Table {
         replace: bool,
         terms: &Terms,
     ) -> std::result::Result<Option<Old>, Short> {
+        let weight = entry.weight();
+        self.with_room(writer, short, weight, hash, terms, || self.try_insert_entry(entry, hash, replace, terms))
+    }
+
+    /// What `attempt` makes of `weight` bytes, for which there was no room: after a collection, and after evicting what
+    /// it needs. Only for the writer.
+    pub(super) fn with_room<T>(
+        &self,
+        writer: &mut Writer,
+        short: Short,
+        weight: u64,
+        hash: u64,
+        terms: &Terms,
+        mut attempt: impl FnMut() -> std::result::Result<T, Short>,
+    ) -> std::result::Result<T, Short> {
         let evicts = match short {
             Short::Exceeded(exceeded) => terms.bounds.evicts_at(exceeded),
             Short::Failed(_) => terms.bounds.evicts(),
@@ -146,12 +161,12 @@ impl Table {
         let mut refused = short;
         if writer.refusals.may_free() {
             flush();
-            match self.try_insert_entry(entry, hash, replace, terms) {
+            match attempt() {
                 Err(short) => refused = short,
-                inserted => return inserted,
+                made => return made,
             }
         }
-        let (weight, Some(arena)) = (entry.weight(), self.arena.get_arc()) else { return Err(refused) };
+        let Some(arena) = self.arena.get_arc() else { return Err(refused) };
         // An entry for which all others would not make room evicts none.
         let most = match short {
             Short::Exceeded(Exceeded::Capacity) => terms.bounds.max_bytes,
@@ -182,9 +197,9 @@ impl Table {
             if retire::may_free() {
                 flush();
             }
-            match self.try_insert_entry(entry, hash, replace, terms) {
+            match attempt() {
                 Err(short) => refused = short,
-                inserted => return inserted,
+                made => return made,
             }
         }
         writer.refusals.note(found, weight, self.changes(), &arena);

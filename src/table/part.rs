@@ -31,15 +31,15 @@ const PART: RetiredKind = RetiredKind { chain: 0, drop: drop_retired };
 /// Parts of this size or more are collected at once.
 const LARGE: u64 = 64 << 10;
 
-/// Retires a part of about `bytes`, which `free` will free.
+/// Retires a part of about `bytes`, which `free` will free. The list is collected if it has come to `most` bytes.
 ///
 /// # Safety
 /// `part` is the first field of the type that `free` frees, and new readers cannot find it.
-pub(super) unsafe fn retire_part(part: NonNull<Part>, bytes: u64, free: FreePart) {
+pub(super) unsafe fn retire_part(part: NonNull<Part>, bytes: u64, most: u64, free: FreePart) {
     // SAFETY: the caller's promise; the link is the first field.
     unsafe {
         (*part.as_ptr()).free = free;
-        retire(PART, part.cast(), bytes, if bytes >= LARGE { 0 } else { u64::MAX });
+        retire(PART, part.cast(), bytes, if bytes >= LARGE { 0 } else { most });
     }
 }
 

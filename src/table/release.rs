@@ -16,9 +16,6 @@ use crate::epoch::{HazardSet, RetireList, without_fork};
 use crate::memory::Bounds;
 use crate::sync::atomic::{Ordering, fence};
 
-/// The largest part of its table's `max_bytes` that the entries on one retire list may take: they are of no use.
-const RETIRED_PART: u64 = 128;
-
 /// Retired entries.
 const ENTRY: RetiredKind = RetiredKind { chain: 1, drop: drop_retired };
 
@@ -45,7 +42,10 @@ pub(super) unsafe fn count_table_share(entry: NonNull<Header>) {
 /// New readers cannot find the entry. The table's share was counted ([`count_table_share`]) and belongs to the list.
 pub(super) unsafe fn retire_entry(entry: NonNull<Header>, bounds: &Bounds) {
     // SAFETY: the caller's promise.
-    unsafe { retire(ENTRY, link_of(entry), EntryRef::new(entry).weight(), bounds.max_bytes / RETIRED_PART) };
+    unsafe {
+        let most = (*Chunk::of(entry)).arena.as_ref().map_or(u64::MAX, |arena| arena.most_retired(bounds));
+        retire(ENTRY, link_of(entry), EntryRef::new(entry).weight(), most);
+    }
 }
 
 /// Gives up the retire list's share in an entry, unless a hazard slot protects it.

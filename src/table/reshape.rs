@@ -115,10 +115,10 @@ impl Reshape {
         unsafe {
             for segment in segments.into_iter().filter_map(NonNull::new) {
                 let bytes = Segment::bytes(segment.as_ref().segment.bucket_count()) as u64;
-                retire_part(segment.cast(), bytes, OwnedSegment::free);
+                retire_part(segment.cast(), bytes, u64::MAX, OwnedSegment::free);
             }
             if let Some(old) = NonNull::new(old) {
-                retire_part(old.cast(), Directory::bytes(Directory::len(old.as_ptr())), Directory::free);
+                retire_part(old.cast(), Directory::bytes(Directory::len(old.as_ptr())), u64::MAX, Directory::free);
             }
         }
     }

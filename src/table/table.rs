@@ -19,8 +19,8 @@ use super::arena::{Arena, LazyArena};
 use super::chunk_memory;
 use super::closing::Closing;
 use super::directory::Directory;
-use super::draft::{BorrowedEntry, IntoEntry, Memory, OwnedEntry, Terms};
-use super::entry::EntryRef;
+use super::draft::{BorrowedEntry, IntoEntry, Memory, OwnedEntry, Reservation, Terms};
+use super::entry::{EntryRef, weight};
 use super::hash::Hashed;
 use super::header::Header;
 use super::pin::Pinned;
@@ -205,6 +205,22 @@ impl Table {
 
 /// Writing: one thread at a time. No fork happens during a change.
 impl Table {
+    /// Reserves `len` bytes for the value of `key`, for which a draft had no room: evicts others for them.
+    pub fn reserve_with_room(
+        &self,
+        short: Short,
+        key: &[u8],
+        len: usize,
+        terms: &Terms,
+    ) -> Result<std::result::Result<Reservation, Short>> {
+        let (weight, hash) = (weight(key.len(), len), Hashed::from(key).hash());
+        let arena = self.arena.get_or_try_init()?;
+        let _changing = Changing::begin();
+        let mut writing = self.write();
+        let attempt = || Reservation::try_new(key, len, &arena, &terms.bounds);
+        Ok(self.with_room(&mut writing, short, weight, hash, terms, attempt))
+    }
+
     /// Inserts an entry. If the key already has one, `replace` decides which of the two stays. The caller gets the new
     /// entry back, pinned, in any case.
     pub fn insert(&self, mut entry: OwnedEntry, replace: bool, terms: &Terms) -> (Pinned, Inserted) {
@@ -316,6 +332,8 @@ impl Table {
         retire::flush_if_unblocked();
         without_fork(|| {
             let mut writing = self.write();
+            // Before the removal: a chunk with an entry that is removed and not retired yet would come back.
+            self.compact(&mut writing, bounds);
             let Some(segment) = self.segment(key.hash()) else { return false };
             let Some((position, entry)) = segment.find(key) else { return false };
             segment.remove(position, key.hash());
@@ -326,7 +344,6 @@ impl Table {
             let emptied = self.is_empty() && self.is_large();
             let directory = if emptied { self.take(&mut writing) } else { None };
             self.shrink(key.hash(), bounds);
-            self.compact(&mut writing, bounds);
             drop(writing);
             // SAFETY: the entry is no longer in the table, and its share was counted.
             unsafe { retire_entry(entry, bounds) };

@@ -74,7 +74,7 @@ impl<P: Policy> LocalCache<P> {
         len: usize,
         checked: Stored,
         cost: Cost,
-        write: impl FnOnce(&mut Draft) -> Result<()>,
+        write: impl Fn(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
         check_len(key)?;
         let weight = weight(key.len(), len);
@@ -82,7 +82,7 @@ impl<P: Policy> LocalCache<P> {
         if let Err(reason) = checked.and_then(|()| self.check_memory(weight, &terms)) {
             return Ok(Err(self.refuse(reason)));
         }
-        let new_entry = match self.write_entry(key, &terms, write)? {
+        let new_entry = match self.write_entry(key, len, &terms, write)? {
             Ok(new_entry) => new_entry,
             Err(reason) => return Ok(Err(self.refuse(reason))),
         };
@@ -95,24 +95,35 @@ impl<P: Policy> LocalCache<P> {
         }
     }
 
-    /// An entry for a value that the caller has and that `write` copies, if there is room.
+    /// An entry for a value of `len` bytes that the caller has and that `write` copies, if there is room.
     fn write_entry(
         &self,
         key: &[u8],
+        len: usize,
         terms: &Terms,
-        write: impl FnOnce(&mut Draft) -> Result<()>,
+        write: impl Fn(&mut Draft) -> Result<()>,
     ) -> Result<std::result::Result<OwnedEntry, Refusal>> {
-        let memory = self.table.memory(terms.bounds);
-        // The caller has the value, so it is copied only if there is room.
-        let memory = if terms.bounds.evicts() { memory } else { memory.strictly() };
+        // The caller has the value, so it is copied only once there is room: copies outside the table, one for each
+        // thread that stores, would exceed its bounds together.
+        let memory = self.table.memory(terms.bounds).strictly();
         let mut draft = Draft::new(key, Some(memory));
-        if let Err(error) = write(&mut draft) {
-            return match draft.refused() {
-                Some(Short::Exceeded(exceeded)) => Ok(Err(exceeded.into())),
-                _ => Err(error),
-            };
+        let Err(error) = write(&mut draft) else { return draft.finish().map(Ok) };
+        let refused = match draft.refused() {
+            Some(short) if terms.bounds.evicts() => match self.table.reserve_with_room(short, key, len, terms)? {
+                Ok(reservation) => {
+                    let mut draft = Draft::resume(key, Some(memory), reservation);
+                    write(&mut draft)?;
+                    return draft.finish().map(Ok);
+                }
+                Err(short) => short,
+            },
+            Some(short) => short,
+            None => return Err(error),
+        };
+        match refused {
+            Short::Exceeded(exceeded) => Ok(Err(exceeded.into())),
+            Short::Failed(_) => Err(error),
         }
-        draft.finish().map(Ok)
     }
 
     /// Stores a value as [`LocalCache::set_with_cost`] does, unless the cache has one of its own for the key, which
@@ -131,7 +142,7 @@ impl<P: Policy> LocalCache<P> {
         }
         let inserted = match key.len().max(value.len()) <= SHORT {
             true => self.table.add(&hashed, value, &terms),
-            false => match self.write_entry(key, &terms, |draft| draft.write(value))? {
+            false => match self.write_entry(key, value.len(), &terms, |draft| draft.write(value))? {
                 Ok(new_entry) => self.table.insert(new_entry, false, &terms).1,
                 Err(reason) => return Ok(Err(self.refuse(reason))),
             },
