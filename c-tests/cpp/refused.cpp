@@ -44,6 +44,17 @@ struct without_default {
 };
 [[maybe_unused]] static void add_to_value(phicache::value_writer& out, const only_written& x) { out.add(x.text); }
 [[maybe_unused]] static void read_from_value(phicache::value_reader& in, only_read& x) { in.read(x.text); }
+/// Without the references, what is written or read is lost.
+struct read_into_a_copy {
+    std::string text;
+};
+[[maybe_unused]] static void add_to_value(phicache::value_writer& out, const read_into_a_copy& x) { out.add(x.text); }
+[[maybe_unused]] static void read_from_value(phicache::value_reader& in, read_into_a_copy x) { in.read(x.text); }
+struct written_by_a_copy {
+    std::string text;
+};
+[[maybe_unused]] static void add_to_value(phicache::value_writer out, const written_by_a_copy& x) { out.add(x.text); }
+[[maybe_unused]] static void read_from_value(phicache::value_reader in, written_by_a_copy& x) { in.read(x.text); }
 }  // namespace apart
 // These are not found: they are not in the namespace of the type.
 [[maybe_unused]] static void add_to_value(phicache::value_writer& out, const apart::elsewhere& x) { out.add(x.text); }
@@ -432,6 +443,16 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
 #elif CASE == 105  // It has a default constructor
     (void)cache.memoize<std::vector<apart::without_default>>(
         "key", [] { return std::vector<apart::without_default>(1, apart::without_default(1)); });
+#elif CASE == 240  // both parameters are references
+    phicache::memo memo{[](int) { return apart::read_into_a_copy{}; }};
+    (void)memo(1);
+#elif CASE == 241  // both parameters are references
+    cache.set("key", apart::read_into_a_copy{});
+#elif CASE == 242  // both parameters are references
+    (void)cache.memoize<apart::written_by_a_copy>("key", [] { return apart::written_by_a_copy{}; });
+#elif CASE == 243  // both parameters are references
+    apart::read_into_a_copy part;
+    phicache::value_reader({}).read(part);
 #elif CASE == 106  // initializer list
     (void)cache.memoize<double>({"iron", 2}, [] { return 0.5; });
 #elif CASE == 107  // initializer list

@@ -29,10 +29,17 @@ template <class T>
 inline constexpr bool has_parts = add_to_value_customized::is_called<T>;
 template <class T>
 inline constexpr bool has_reader = read_from_value_customized::is_called<T>;
-/// Types with such a function that is only that of a base, which leaves out members: they are no values.
+/// Whether a `read_from_value` takes its object by value, or constant: what it reads is lost.
+template <class T, class = void>
+inline constexpr bool reads_a_copy = false;
+template <class T>
+inline constexpr bool
+    reads_a_copy<T, std::void_t<decltype(read_from_value(std::declval<value_reader&>(), std::declval<T>()))>> = true;
+/// Types with such a function that leaves out members, because it is only that of a base, or takes a copy: they are no
+/// values.
 template <class T>
 inline constexpr bool leaves_out_members =
-    add_to_value_customized::is_inherited<T>() || read_from_value_customized::is_inherited<T>();
+    add_to_value_customized::is_inherited<T>() || read_from_value_customized::is_inherited<T>() || reads_a_copy<T>;
 
 /// Contiguous elements that can be copied as bytes; std::array is one object, its size is in its type.
 template <class T>
@@ -129,8 +136,8 @@ inline constexpr bool is_gathered = has_several_parts<remove_cvref<T>>();
     "a value is a trivially copyable object that is no pointer and no view (a lambda is for memoize), text, or a "     \
     "container, std::optional, pair, tuple or variant of values; or its type has "                                     \
     "add_to_value(phicache::value_writer&, const T&) and read_from_value(phicache::value_reader&, T&) in the "         \
-    "namespace of T (those of a base class leave out members of T). It has a default constructor. Put a type that"     \
-    " is not yours into a struct of your own"
+    "namespace of T (both parameters are references; those of a base class leave out members of T). It has a "         \
+    "default constructor. Put a type that is not yours into a struct of your own"
 
 /// A vector or string of elements that are copied from bytes: once, without zeroing them first.
 template <class T>
@@ -217,6 +224,10 @@ public:
         return *this;
     }
 
+    // What a copy writes is lost: without this, an `add_to_value(value_writer, const T&)` would store nothing.
+    value_writer(const value_writer&) = delete;
+    value_writer& operator=(const value_writer&) = delete;
+
     // For the headers: a writer that finds the size, or one that writes into `room`.
     value_writer() noexcept = default;
     value_writer(void* room, std::size_t capacity) noexcept
@@ -255,6 +266,8 @@ private:
 class value_reader {
 public:
     explicit value_reader(bytes stored) noexcept : stored_(stored) {}
+    value_reader(const value_reader&) = delete;
+    value_reader& operator=(const value_reader&) = delete;
 
     /// Reads one part, of the type that was added.
     template <class T>
