@@ -8,11 +8,15 @@
 #include <memory>
 #include <optional>
 #include <phicache.hpp>
+#if defined(__cpp_lib_ranges)
+#include <ranges>
+#endif
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <valarray>
 #include <variant>
 #include <vector>
 
@@ -453,6 +457,24 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
 #elif CASE == 243  // both parameters are references
     apart::read_into_a_copy part;
     phicache::value_reader({}).read(part);
+#elif CASE == 244  // It has a default constructor
+    const std::valarray<double> numbers(3);
+    cache.set("key", 2.0 * numbers);
+#elif CASE == 245  // It has a default constructor
+    const std::valarray<double> numbers(3);
+    cache.memoize("key", [&] { return numbers + numbers; });
+#elif CASE == 246  // It has a default constructor
+    phicache::value_writer().add(apart::without_default(1));
+#elif CASE == 247  // no pointer and no view
+    const std::vector<double> numbers(3);
+#if defined(__cpp_lib_ranges)
+    struct every_second : std::ranges::view_base {
+        const std::vector<double>* numbers = nullptr;
+    };
+    cache.set("key", every_second{{}, &numbers});
+#else
+    cache.set("key", numbers.rbegin());
+#endif
 #elif CASE == 106  // initializer list
     (void)cache.memoize<double>({"iron", 2}, [] { return 0.5; });
 #elif CASE == 107  // initializer list

@@ -222,6 +222,15 @@ inline constexpr bool refers<phicache_bytes> = true;
 template <>
 inline constexpr bool refers<phicache_value> = true;
 
+/// Views of <ranges>, such as `v | std::views::reverse`. Most of them have no `data()`.
+template <class T>
+inline constexpr bool is_std_view = false;
+#if defined(__cpp_lib_ranges)
+template <class T>
+    requires std::ranges::enable_view<T>
+inline constexpr bool is_std_view<T> = true;
+#endif
+
 /// Whether T is a lambda, or what std::bind, std::mem_fn or std::not_fn returns, by the name of the type: the bytes of
 /// what it captures are neither its result nor what it does. g++ writes `f()::<lambda(int)>`, clang++ `(lambda at …)`.
 template <class T>
@@ -266,7 +275,7 @@ constexpr bool has_address() noexcept {
     } else if constexpr (is_tuple<T>::value) {
         return any_element<is_address, T>;
     } else {
-        return !std::is_void_v<typename element<T>::type> || refers<T> || is_closure<T>();
+        return !std::is_void_v<typename element<T>::type> || refers<T> || is_std_view<T> || is_closure<T>();
     }
 }
 

@@ -46,6 +46,11 @@ template <class T>
 inline constexpr bool is_plain_sequence =
     is_plain_range<T> && !is_std_array<T>::value && !std::is_array_v<T> && !extends_container<T>;
 
+/// Objects that are stored as their bytes. One without a default constructor could not be read back; it may be an
+/// expression, such as twice a std::valarray, with the addresses of its operands.
+template <class T>
+inline constexpr bool is_stored_whole = is_plain_object<T> && std::is_default_constructible_v<T>;
+
 /// The items of a container, as they are read: a map has pairs of constant keys.
 template <class T>
 struct item {
@@ -193,10 +198,10 @@ public:
             static_assert(detail::always_false<T>, PHICACHE_HPP_VALUES);
         } else if constexpr (detail::has_parts<T>) {
             add_to_value(*this, part);
-        } else if constexpr (std::is_empty_v<T> && detail::is_plain_object<T>) {
+        } else if constexpr (std::is_empty_v<T> && detail::is_stored_whole<T>) {
             // Its byte may be one of another object: in a std::tuple both can have one address.
             put("", 1, 1);
-        } else if constexpr (detail::is_plain_object<T>) {
+        } else if constexpr (detail::is_stored_whole<T>) {
             static_assert(alignof(T) <= 16, "a part has at most 16-byte alignment");
             put(__builtin_addressof(part), sizeof(T), alignof(T));
         } else if constexpr (detail::is_plain_sequence<T>) {
@@ -352,7 +357,7 @@ namespace detail {
 /// Whether a T can be stored. Not all that can be stored can be read back as a T: views cannot.
 template <class T>
 inline constexpr bool is_content = !leaves_out_members<T> && (is_gathered<T> || std::is_convertible_v<const T&, bytes> ||
-                                                              is_plain_object<T>);
+                                                              is_stored_whole<T>);
 
 /// The bytes of a value to store: those of text, of the elements of a range, or of one object.
 template <class T>
@@ -362,7 +367,7 @@ bytes to_bytes(const T& value) noexcept {
         return {};
     } else if constexpr (std::is_convertible_v<const T&, bytes>) {
         return value;
-    } else if constexpr (is_plain_object<T>) {
+    } else if constexpr (is_stored_whole<T>) {
         return bytes_of(value);
     } else {
         static_assert(always_false<T>, PHICACHE_HPP_VALUES);
