@@ -23,6 +23,20 @@
 struct owns_memory {
     std::string text;
 };
+/// For structured bindings, by a member.
+struct bindable {
+    std::string text;
+    template <std::size_t>
+    const std::string& get() const {
+        return text;
+    }
+};
+template <>
+struct std::tuple_size<bindable> : std::integral_constant<std::size_t, 1> {};
+template <>
+struct std::tuple_element<0, bindable> {
+    using type = std::string;
+};
 struct no_element {};
 [[maybe_unused]] static int overloaded(int n) { return n; }
 [[maybe_unused]] static double overloaded(double x) { return x; }
@@ -475,6 +489,11 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
 #else
     cache.set("key", numbers.rbegin());
 #endif
+#elif CASE == 248  // write add_to_key
+    phicache::memo memo{[](const bindable& x) { return x.text.size(); }};
+    (void)memo(bindable());
+#elif CASE == 249  // in the namespace of T
+    (void)cache.get<bindable>("key");
 #elif CASE == 106  // initializer list
     (void)cache.memoize<double>({"iron", 2}, [] { return 0.5; });
 #elif CASE == 107  // initializer list

@@ -125,10 +125,31 @@ struct is_optional : std::false_type {};
 template <class T>
 struct is_optional<std::optional<T>> : std::true_type {};
 
+/// Makes `get<At>(x)` a call of a template; that of the type of x is found by its argument.
+template <std::size_t>
+void get() = delete;
+/// Whether `get` returns references to the parts of a T, as for std::tuple. Types of the caller for structured bindings
+/// may have a member `get`, or parts that are computed.
+template <class T, class = void>
+inline constexpr bool refers_to_parts = false;
+template <class T>
+inline constexpr bool
+    refers_to_parts<T, std::enable_if_t<std::is_lvalue_reference_v<decltype(get<0>(std::declval<T&>()))>>> = true;
 template <class T, class = void>
 struct is_tuple : std::false_type {};
 template <class T>
-struct is_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true_type {};
+struct is_tuple<T, std::enable_if_t<std::tuple_size<T>::value == 0>> : std::true_type {};
+template <class T>
+struct is_tuple<T, std::enable_if_t<std::tuple_size<T>::value != 0>> : std::bool_constant<refers_to_parts<T>> {};
+/// Calls `use` with each part of a tuple.
+template <class T, class Use, std::size_t... At>
+void use_parts(T& tuple, const Use& use, std::index_sequence<At...>) {
+    (use(get<At>(tuple)), ...);
+}
+template <class T, class Use>
+void use_parts(T& tuple, const Use& use) {
+    use_parts(tuple, use, std::make_index_sequence<std::tuple_size<T>::value>());
+}
 /// Whether `Is<T>::value` holds for all elements of a tuple.
 template <template <class> class Is, class T, class = std::make_index_sequence<std::tuple_size<T>::value>>
 inline constexpr bool all_elements = false;
@@ -178,9 +199,6 @@ struct alternatives<Variant<A...>> {
 template <class T>
 using alternatives_t = typename alternatives<T>::type;
 
-/// Makes `get<At>(x)` a call of a template; that of the standard library is found by its argument.
-template <std::size_t>
-void get() = delete;
 /// Calls `use` with the alternative that a variant holds.
 template <std::size_t At = 0, class Variant, class Use>
 void use_alternative(const Variant& variant, const Use& use) {

@@ -158,7 +158,7 @@ public:
             begin_tuple().add_each(element).end_tuple();
         } else if constexpr (detail::is_tuple<U>::value) {
             begin_tuple();
-            std::apply([&](const auto&... parts) { (add(parts), ...); }, element);
+            detail::use_parts(element, [&](const auto& part) { add(part); });
             end_tuple();
         } else {
             static_assert(detail::always_false<T>, PHICACHE_HPP_ELEMENTS);

@@ -212,7 +212,7 @@ public:
             add(part.has_value());
             if (part) add(*part);
         } else if constexpr (detail::is_tuple<T>::value) {
-            std::apply([&](const auto&... items) { (add(items), ...); }, part);
+            detail::use_parts(part, [&](const auto& item) { add(item); });
         } else if constexpr (detail::is_variant<T>::value) {
             add_count(part.index());
             detail::use_alternative(part, [&](const auto& held) { add(held); });
@@ -295,7 +295,7 @@ public:
             part = has_value ? T(std::in_place) : T();
             if (has_value) read(*part);
         } else if constexpr (detail::is_tuple<T>::value) {
-            std::apply([&](auto&... items) { (read(items), ...); }, part);
+            detail::use_parts(part, [&](auto& item) { read(item); });
         } else if constexpr (detail::is_variant<T>::value) {
             std::uint64_t index = 0;
             read(index);
