@@ -494,6 +494,20 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)memo(bindable());
 #elif CASE == 249  // in the namespace of T
     (void)cache.get<bindable>("key");
+#elif CASE == 250  // no pointer and no view
+    (void)cache.get<const double>("key");
+#elif CASE == 251  // no pointer and no view
+    (void)cache.memoize("key", [] { return 1.0; }).as<const double>();
+#elif CASE == 253  // auto& \[key, value\]
+    for (auto [key, value] : cache.entries()) (void)key, (void)value;
+#elif CASE == 254  // key(const key&)
+    const phicache::key key = phicache::key::of(number);
+    const auto copy = key;
+    (void)copy;
+#elif CASE == 255  // it needs a function
+    phicache::memo<double(double)> memo;
+#elif CASE == 252  // the range is that of entries
+    for (auto& [key, value] : cache) (void)key, (void)value;
 #elif CASE == 106  // initializer list
     (void)cache.memoize<double>({"iron", 2}, [] { return 0.5; });
 #elif CASE == 107  // initializer list

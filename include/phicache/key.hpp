@@ -31,6 +31,10 @@ enum class typing : std::int32_t { untyped = 0, typed = 1 };
 class key : public owner<phicache_key, phicache_key_free> {
 public:
     using owner::owner;
+    key(key&&) noexcept = default;
+    key& operator=(key&&) noexcept = default;
+    key(const key&) = delete;  // said here too, so that the message is short
+    key& operator=(const key&) = delete;
     /// An empty key.
     key() noexcept : owner(nullptr) {
         if (expected<key> made = try_make()) {

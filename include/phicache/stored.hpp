@@ -105,7 +105,7 @@ constexpr bool consists_of_values() noexcept {
 }
 template <class T>
 constexpr bool reads_and_writes() noexcept {
-    if constexpr (!std::is_default_constructible_v<T> || leaves_out_members<T>) {
+    if constexpr (std::is_const_v<T> || !std::is_default_constructible_v<T> || leaves_out_members<T>) {
         return false;
     } else if constexpr (has_parts<T> || has_reader<T>) {
         return has_parts<T> && has_reader<T>;
