@@ -202,7 +202,6 @@ public:
             // Its byte may be one of another object: in a std::tuple both can have one address.
             put("", 1, 1);
         } else if constexpr (detail::is_stored_whole<T>) {
-            static_assert(alignof(T) <= 16, "a part has at most 16-byte alignment");
             put(__builtin_addressof(part), sizeof(T), alignof(T));
         } else if constexpr (detail::is_plain_sequence<T>) {
             using E = detail::element_t<T>;
