@@ -508,6 +508,8 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     phicache::memo<double(double)> memo;
 #elif CASE == 252  // the range is that of entries
     for (auto& [key, value] : cache) (void)key, (void)value;
+#elif CASE == 256  // instead of a pointer pass a phicache::span of its elements
+    phicache::memo memo{[](const double* x, std::size_t n) { return x[n - 1]; }};
 #elif CASE == 106  // initializer list
     (void)cache.memoize<double>({"iron", 2}, [] { return 0.5; });
 #elif CASE == 107  // initializer list
