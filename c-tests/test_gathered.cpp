@@ -2,6 +2,7 @@
 // equal, refused if the bytes do not fit.
 #include "check.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <list>
 #include <map>
@@ -484,6 +485,22 @@ void a_container_with_more_members_is_what_its_functions_add() {
     CHECK_COUNTS(longer.info(), 6, 2, 2);
 }
 
+/// As of numbers for the vector registers of a processor. The bytes of a value are aligned to 16.
+void parts_may_have_a_larger_alignment_than_values() {
+    struct alignas(64) wide {
+        double numbers[8];
+        bool operator==(const wide& other) const {
+            return std::equal(std::begin(numbers), std::end(numbers), std::begin(other.numbers));
+        }
+    };
+    const std::vector<std::pair<char, wide>> given{{'a', {{1, 2, 3}}}, {'b', {}}};
+    const phicache::memo memo{[&](int) { return given; }};
+    phicache::dict_cache cache;
+    cache.set("key", given);
+    for (int turn = 0; turn < 2; ++turn) CHECK(memo(1) == given);
+    CHECK((*cache.get<std::vector<std::pair<char, wide>>>("key") == given));
+}
+
 /// Every operation of a cache is for any number of threads, so a constant cache has it.
 void a_derived_class_has_the_functions_of_its_base_if_they_leave_out_nothing() {
     iit::same_part same{{{0}, {1}, {0.5}}};
@@ -532,5 +549,6 @@ int main() {
     RUN(a_contiguous_container_that_is_not_std_vector_is_read_back);
     RUN(functions_of_the_program_are_not_taken_for_ours);
     RUN(a_container_with_more_members_is_what_its_functions_add);
+    RUN(parts_may_have_a_larger_alignment_than_values);
     return check_report();
 }

@@ -54,6 +54,15 @@ void add_to_key(key& to, const numbers& from) {
     for (int number : from.all) to.add(number);
 }
 
+/// For structured bindings: a tuple of its coordinates.
+struct point {
+    double x, y;
+};
+template <std::size_t At>
+const double& get(const point& from) {
+    return At == 0 ? from.x : from.y;
+}
+
 /// An enum with a named encoding.
 enum class color { red = 1 };
 void add_to_key(key& to, color from) { to.add_named("color", static_cast<int>(from)); }
@@ -83,6 +92,13 @@ struct circle : shape {
 };
 
 }  // namespace library
+
+template <>
+struct std::tuple_size<library::point> : std::integral_constant<std::size_t, 2> {};
+template <std::size_t At>
+struct std::tuple_element<At, library::point> {
+    using type = double;
+};
 
 /// Its base class is in another namespace.
 struct farther : library::node {};
@@ -184,6 +200,7 @@ void every_type_has_its_element() {
     CHECK_SAME(key::of(std::make_tuple(1, "a", 0.5)), .begin_tuple().add(1).add("a").add(0.5).end_tuple());
     CHECK_SAME(key::of(std::make_pair(1, 2)), .begin_tuple().add(1).add(2).end_tuple());
     CHECK_SAME(key::of(std::tuple<>()), .begin_tuple().end_tuple());
+    CHECK_SAME(key::of(library::point{1, 2}), .begin_tuple().add(1.0).add(2.0).end_tuple());
     const double pair[] = {1, 2};
     CHECK_SAME(key::of(std::vector<double>{1, 2}), .add(phicache::span<const double>({1, 2})));
     CHECK_SAME(key::of(std::array<double, 2>{1, 2}), .add(std::vector<double>{1, 2}));

@@ -93,6 +93,9 @@ bool use(bool wanted, int number, const std::string& text) {
     all |= cache.memoize<double>({text, "part"}, [number] { return 0.5 * number; }) > 0;
     const memo by_object{[](const irreducible& x, std::optional<double> y) { return x.phi + y.value_or(0); }};
     all |= by_object(irreducible(), wanted ? std::optional(0.5) : std::nullopt) > 0;
+    using either = std::variant<std::vector<int>, std::map<int, int>>;
+    const memo of_either{[](int n) { return n > 0 ? either(std::vector<int>(9, n)) : std::map<int, int>{{n, n}}; }};
+    all |= hold_made(wanted, of_either.try_call(number));
     const analysis of{};
     const method phi{"phi", &analysis::phi};
     all |= phi(of.results, of, number) > 0;

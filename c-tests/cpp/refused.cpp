@@ -8,16 +8,34 @@
 #include <memory>
 #include <optional>
 #include <phicache.hpp>
+#if defined(__cpp_lib_ranges)
+#include <ranges>
+#endif
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <valarray>
 #include <variant>
 #include <vector>
 
 struct owns_memory {
     std::string text;
+};
+/// For structured bindings, by a member.
+struct bindable {
+    std::string text;
+    template <std::size_t>
+    const std::string& get() const {
+        return text;
+    }
+};
+template <>
+struct std::tuple_size<bindable> : std::integral_constant<std::size_t, 1> {};
+template <>
+struct std::tuple_element<0, bindable> {
+    using type = std::string;
 };
 struct no_element {};
 [[maybe_unused]] static int overloaded(int n) { return n; }
@@ -44,6 +62,17 @@ struct without_default {
 };
 [[maybe_unused]] static void add_to_value(phicache::value_writer& out, const only_written& x) { out.add(x.text); }
 [[maybe_unused]] static void read_from_value(phicache::value_reader& in, only_read& x) { in.read(x.text); }
+/// Without the references, what is written or read is lost.
+struct read_into_a_copy {
+    std::string text;
+};
+[[maybe_unused]] static void add_to_value(phicache::value_writer& out, const read_into_a_copy& x) { out.add(x.text); }
+[[maybe_unused]] static void read_from_value(phicache::value_reader& in, read_into_a_copy x) { in.read(x.text); }
+struct written_by_a_copy {
+    std::string text;
+};
+[[maybe_unused]] static void add_to_value(phicache::value_writer out, const written_by_a_copy& x) { out.add(x.text); }
+[[maybe_unused]] static void read_from_value(phicache::value_reader in, written_by_a_copy& x) { in.read(x.text); }
 }  // namespace apart
 // These are not found: they are not in the namespace of the type.
 [[maybe_unused]] static void add_to_value(phicache::value_writer& out, const apart::elsewhere& x) { out.add(x.text); }
@@ -442,6 +471,55 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
 #elif CASE == 105  // It has a default constructor
     (void)cache.memoize<std::vector<apart::without_default>>(
         "key", [] { return std::vector<apart::without_default>(1, apart::without_default(1)); });
+#elif CASE == 240  // both parameters are references
+    phicache::memo memo{[](int) { return apart::read_into_a_copy{}; }};
+    (void)memo(1);
+#elif CASE == 241  // both parameters are references
+    cache.set("key", apart::read_into_a_copy{});
+#elif CASE == 242  // both parameters are references
+    (void)cache.memoize<apart::written_by_a_copy>("key", [] { return apart::written_by_a_copy{}; });
+#elif CASE == 243  // both parameters are references
+    apart::read_into_a_copy part;
+    phicache::value_reader({}).read(part);
+#elif CASE == 244  // It has a default constructor
+    const std::valarray<double> numbers(3);
+    cache.set("key", 2.0 * numbers);
+#elif CASE == 245  // It has a default constructor
+    const std::valarray<double> numbers(3);
+    cache.memoize("key", [&] { return numbers + numbers; });
+#elif CASE == 246  // It has a default constructor
+    phicache::value_writer().add(apart::without_default(1));
+#elif CASE == 247  // no pointer and no view
+    const std::vector<double> numbers(3);
+#if defined(__cpp_lib_ranges)
+    struct every_second : std::ranges::view_base {
+        const std::vector<double>* numbers = nullptr;
+    };
+    cache.set("key", every_second{{}, &numbers});
+#else
+    cache.set("key", numbers.rbegin());
+#endif
+#elif CASE == 248  // write add_to_key
+    phicache::memo memo{[](const bindable& x) { return x.text.size(); }};
+    (void)memo(bindable());
+#elif CASE == 249  // in the namespace of T
+    (void)cache.get<bindable>("key");
+#elif CASE == 250  // no pointer and no view
+    (void)cache.get<const double>("key");
+#elif CASE == 251  // no pointer and no view
+    (void)cache.memoize("key", [] { return 1.0; }).as<const double>();
+#elif CASE == 253  // auto& \[key, value\]
+    for (auto [key, value] : cache.entries()) (void)key, (void)value;
+#elif CASE == 254  // key(const key&)
+    const phicache::key key = phicache::key::of(number);
+    const auto copy = key;
+    (void)copy;
+#elif CASE == 255  // it needs a function
+    phicache::memo<double(double)> memo;
+#elif CASE == 252  // the range is that of entries
+    for (auto& [key, value] : cache) (void)key, (void)value;
+#elif CASE == 256  // instead of a pointer pass a phicache::span of its elements
+    phicache::memo memo{[](const double* x, std::size_t n) { return x[n - 1]; }};
 #elif CASE == 106  // initializer list
     (void)cache.memoize<double>({"iron", 2}, [] { return 0.5; });
 #elif CASE == 107  // initializer list

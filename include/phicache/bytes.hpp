@@ -125,10 +125,31 @@ struct is_optional : std::false_type {};
 template <class T>
 struct is_optional<std::optional<T>> : std::true_type {};
 
+/// Makes `get<At>(x)` a call of a template; that of the type of x is found by its argument.
+template <std::size_t>
+void get() = delete;
+/// Whether `get` returns references to the parts of a T, as for std::tuple. Types of the caller for structured bindings
+/// may have a member `get`, or parts that are computed.
+template <class T, class = void>
+inline constexpr bool refers_to_parts = false;
+template <class T>
+inline constexpr bool
+    refers_to_parts<T, std::enable_if_t<std::is_lvalue_reference_v<decltype(get<0>(std::declval<T&>()))>>> = true;
 template <class T, class = void>
 struct is_tuple : std::false_type {};
 template <class T>
-struct is_tuple<T, std::void_t<decltype(std::tuple_size<T>::value)>> : std::true_type {};
+struct is_tuple<T, std::enable_if_t<std::tuple_size<T>::value == 0>> : std::true_type {};
+template <class T>
+struct is_tuple<T, std::enable_if_t<std::tuple_size<T>::value != 0>> : std::bool_constant<refers_to_parts<T>> {};
+/// Calls `use` with each part of a tuple.
+template <class T, class Use, std::size_t... At>
+void use_parts(T& tuple, const Use& use, std::index_sequence<At...>) {
+    (use(get<At>(tuple)), ...);
+}
+template <class T, class Use>
+void use_parts(T& tuple, const Use& use) {
+    use_parts(tuple, use, std::make_index_sequence<std::tuple_size<T>::value>());
+}
 /// Whether `Is<T>::value` holds for all elements of a tuple.
 template <template <class> class Is, class T, class = std::make_index_sequence<std::tuple_size<T>::value>>
 inline constexpr bool all_elements = false;
@@ -178,9 +199,6 @@ struct alternatives<Variant<A...>> {
 template <class T>
 using alternatives_t = typename alternatives<T>::type;
 
-/// Makes `get<At>(x)` a call of a template; that of the standard library is found by its argument.
-template <std::size_t>
-void get() = delete;
 /// Calls `use` with the alternative that a variant holds.
 template <std::size_t At = 0, class Variant, class Use>
 void use_alternative(const Variant& variant, const Use& use) {
@@ -221,6 +239,15 @@ template <>
 inline constexpr bool refers<phicache_bytes> = true;
 template <>
 inline constexpr bool refers<phicache_value> = true;
+
+/// Views of <ranges>, such as `v | std::views::reverse`. Most of them have no `data()`.
+template <class T>
+inline constexpr bool is_std_view = false;
+#if defined(__cpp_lib_ranges)
+template <class T>
+    requires std::ranges::enable_view<T>
+inline constexpr bool is_std_view<T> = true;
+#endif
 
 /// Whether T is a lambda, or what std::bind, std::mem_fn or std::not_fn returns, by the name of the type: the bytes of
 /// what it captures are neither its result nor what it does. g++ writes `f()::<lambda(int)>`, clang++ `(lambda at …)`.
@@ -266,7 +293,7 @@ constexpr bool has_address() noexcept {
     } else if constexpr (is_tuple<T>::value) {
         return any_element<is_address, T>;
     } else {
-        return !std::is_void_v<typename element<T>::type> || refers<T> || is_closure<T>();
+        return !std::is_void_v<typename element<T>::type> || refers<T> || is_std_view<T> || is_closure<T>();
     }
 }
 

@@ -551,7 +551,7 @@ template <class T, class Frame, class Ask>
         const value pinned(filled_by_c{}, fill);
         if (code != PHICACHE_OK) return failed<T>(frame.error, code);
         if constexpr (!is_kept_in_place<T>) {
-            if (frame.keep.holds(pinned)) return frame.keep.take();
+            if (frame.keep.holds(pinned)) return expected<T>(std::in_place, frame.keep.take());
         }
         return read_as<T>(pinned);
     }

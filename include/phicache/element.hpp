@@ -147,7 +147,7 @@ constexpr bool is_key_element() noexcept {
 #define PHICACHE_HPP_ELEMENTS                                                                                          \
     "this type cannot be an element of a key: write add_to_key(phicache::key&, const T&) in the namespace of T "       \
     "(that of a base class leaves out members of T); a type that is not yours has to be converted, or put into a "     \
-    "struct of your own"
+    "struct of your own; instead of a pointer pass a phicache::span of its elements"
 
 }  // namespace detail
 

@@ -21,6 +21,12 @@ struct entry {
     phicache::value value{};          ///< Pinned; move it out to keep it.
     std::uint64_t bytes = 0;          ///< The bytes that the entry takes: key, value and overhead.
     std::chrono::nanoseconds cost{};  ///< The time that the computation took; 0 if that is not known.
+
+    entry() noexcept = default;
+    entry(entry&&) noexcept = default;
+    entry& operator=(entry&&) noexcept = default;
+    entry(const entry&) = delete;  // in a loop, `auto& [key, value] : cache.entries()`
+    entry& operator=(const entry&) = delete;
 };
 
 /// For structured bindings: the key, or the value.

@@ -359,6 +359,7 @@ class memo : public detail::memo_calls<typename detail::shape_of<Signature>::typ
 public:
     memo(memo&&) noexcept = default;
     memo& operator=(memo&&) noexcept = default;
+    memo() = delete;             // it needs a function
     memo(const memo&) = delete;  // said here too, so that the message is short
     memo& operator=(const memo&) = delete;
     /// Owns a copy of the function, or the function moved.

@@ -31,6 +31,10 @@ enum class typing : std::int32_t { untyped = 0, typed = 1 };
 class key : public owner<phicache_key, phicache_key_free> {
 public:
     using owner::owner;
+    key(key&&) noexcept = default;
+    key& operator=(key&&) noexcept = default;
+    key(const key&) = delete;  // said here too, so that the message is short
+    key& operator=(const key&) = delete;
     /// An empty key.
     key() noexcept : owner(nullptr) {
         if (expected<key> made = try_make()) {
@@ -158,7 +162,7 @@ public:
             begin_tuple().add_each(element).end_tuple();
         } else if constexpr (detail::is_tuple<U>::value) {
             begin_tuple();
-            std::apply([&](const auto&... parts) { (add(parts), ...); }, element);
+            detail::use_parts(element, [&](const auto& part) { add(part); });
             end_tuple();
         } else {
             static_assert(detail::always_false<T>, PHICACHE_HPP_ELEMENTS);

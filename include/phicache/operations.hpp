@@ -194,6 +194,10 @@ public:
         return detail::create<entry_range>([&](phicache_walk** out) { return phicache_walk_new(any, out); });
     }
 
+    void begin() const = delete;  // the range is that of entries()
+    /// Without it, compilers also complain of a missing `end`, in many lines.
+    entry_range::sentinel end() const noexcept { return {}; }
+
     /// Saves the values of a cache in this process to one file, with what they cost to compute, and returns their
     /// number. `context` says how they were computed. An older file stays until the new one is complete. See "Saved
     /// caches" in phicache.h.

@@ -29,15 +29,27 @@ template <class T>
 inline constexpr bool has_parts = add_to_value_customized::is_called<T>;
 template <class T>
 inline constexpr bool has_reader = read_from_value_customized::is_called<T>;
-/// Types with such a function that is only that of a base, which leaves out members: they are no values.
+/// Whether a `read_from_value` takes its object by value, or constant: what it reads is lost.
+template <class T, class = void>
+inline constexpr bool reads_a_copy = false;
+template <class T>
+inline constexpr bool
+    reads_a_copy<T, std::void_t<decltype(read_from_value(std::declval<value_reader&>(), std::declval<T>()))>> = true;
+/// Types with such a function that leaves out members, because it is only that of a base, or takes a copy: they are no
+/// values.
 template <class T>
 inline constexpr bool leaves_out_members =
-    add_to_value_customized::is_inherited<T>() || read_from_value_customized::is_inherited<T>();
+    add_to_value_customized::is_inherited<T>() || read_from_value_customized::is_inherited<T>() || reads_a_copy<T>;
 
 /// Contiguous elements that can be copied as bytes; std::array is one object, its size is in its type.
 template <class T>
 inline constexpr bool is_plain_sequence =
     is_plain_range<T> && !is_std_array<T>::value && !std::is_array_v<T> && !extends_container<T>;
+
+/// Objects that are stored as their bytes. One without a default constructor could not be read back; it may be an
+/// expression, such as twice a std::valarray, with the addresses of its operands.
+template <class T>
+inline constexpr bool is_stored_whole = is_plain_object<T> && std::is_default_constructible_v<T>;
 
 /// The items of a container, as they are read: a map has pairs of constant keys.
 template <class T>
@@ -93,7 +105,7 @@ constexpr bool consists_of_values() noexcept {
 }
 template <class T>
 constexpr bool reads_and_writes() noexcept {
-    if constexpr (!std::is_default_constructible_v<T> || leaves_out_members<T>) {
+    if constexpr (std::is_const_v<T> || !std::is_default_constructible_v<T> || leaves_out_members<T>) {
         return false;
     } else if constexpr (has_parts<T> || has_reader<T>) {
         return has_parts<T> && has_reader<T>;
@@ -129,8 +141,8 @@ inline constexpr bool is_gathered = has_several_parts<remove_cvref<T>>();
     "a value is a trivially copyable object that is no pointer and no view (a lambda is for memoize), text, or a "     \
     "container, std::optional, pair, tuple or variant of values; or its type has "                                     \
     "add_to_value(phicache::value_writer&, const T&) and read_from_value(phicache::value_reader&, T&) in the "         \
-    "namespace of T (those of a base class leave out members of T). It has a default constructor. Put a type that"     \
-    " is not yours into a struct of your own"
+    "namespace of T (both parameters are references; those of a base class leave out members of T). It has a "         \
+    "default constructor. Put a type that is not yours into a struct of your own"
 
 /// A vector or string of elements that are copied from bytes: once, without zeroing them first.
 template <class T>
@@ -186,11 +198,10 @@ public:
             static_assert(detail::always_false<T>, PHICACHE_HPP_VALUES);
         } else if constexpr (detail::has_parts<T>) {
             add_to_value(*this, part);
-        } else if constexpr (std::is_empty_v<T> && detail::is_plain_object<T>) {
+        } else if constexpr (std::is_empty_v<T> && detail::is_stored_whole<T>) {
             // Its byte may be one of another object: in a std::tuple both can have one address.
             put("", 1, 1);
-        } else if constexpr (detail::is_plain_object<T>) {
-            static_assert(alignof(T) <= 16, "a part has at most 16-byte alignment");
+        } else if constexpr (detail::is_stored_whole<T>) {
             put(__builtin_addressof(part), sizeof(T), alignof(T));
         } else if constexpr (detail::is_plain_sequence<T>) {
             using E = detail::element_t<T>;
@@ -200,7 +211,7 @@ public:
             add(part.has_value());
             if (part) add(*part);
         } else if constexpr (detail::is_tuple<T>::value) {
-            std::apply([&](const auto&... items) { (add(items), ...); }, part);
+            detail::use_parts(part, [&](const auto& item) { add(item); });
         } else if constexpr (detail::is_variant<T>::value) {
             add_count(part.index());
             detail::use_alternative(part, [&](const auto& held) { add(held); });
@@ -216,6 +227,10 @@ public:
         }
         return *this;
     }
+
+    // What a copy writes is lost: without this, an `add_to_value(value_writer, const T&)` would store nothing.
+    value_writer(const value_writer&) = delete;
+    value_writer& operator=(const value_writer&) = delete;
 
     // For the headers: a writer that finds the size, or one that writes into `room`.
     value_writer() noexcept = default;
@@ -255,6 +270,8 @@ private:
 class value_reader {
 public:
     explicit value_reader(bytes stored) noexcept : stored_(stored) {}
+    value_reader(const value_reader&) = delete;
+    value_reader& operator=(const value_reader&) = delete;
 
     /// Reads one part, of the type that was added.
     template <class T>
@@ -282,7 +299,7 @@ public:
                 part = T();
             }
         } else if constexpr (detail::is_tuple<T>::value) {
-            std::apply([&](auto&... items) { (read(items), ...); }, part);
+            detail::use_parts(part, [&](auto& item) { read(item); });
         } else if constexpr (detail::is_variant<T>::value) {
             std::uint64_t index = 0;
             read(index);
@@ -344,7 +361,7 @@ namespace detail {
 /// Whether a T can be stored. Not all that can be stored can be read back as a T: views cannot.
 template <class T>
 inline constexpr bool is_content = !leaves_out_members<T> && (is_gathered<T> || std::is_convertible_v<const T&, bytes> ||
-                                                              is_plain_object<T>);
+                                                              is_stored_whole<T>);
 
 /// The bytes of a value to store: those of text, of the elements of a range, or of one object.
 template <class T>
@@ -356,7 +373,7 @@ bytes to_bytes(const T& value) noexcept {
         return bytes_of(value);  // an object of one byte if it has no elements
     } else if constexpr (std::is_convertible_v<const T&, bytes>) {
         return value;
-    } else if constexpr (is_plain_object<T>) {
+    } else if constexpr (is_stored_whole<T>) {
         return bytes_of(value);
     } else {
         static_assert(always_false<T>, PHICACHE_HPP_VALUES);
