@@ -737,9 +737,9 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::disk_cache("context", 1 << 20);
 #elif CASE == 239  // limits_are_in_the_options
     (void)phicache::redis_cache(1e9);
-#elif CASE == 240  // limits_are_in_the_options
+#elif CASE == 257  // limits_are_in_the_options
     (void)phicache::purview_cache(1 << 20);
-#elif CASE == 241  // write add_to_key
+#elif CASE == 258  // write add_to_key
     phicache::key().add(visited_more());
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();

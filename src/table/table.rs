@@ -212,7 +212,7 @@ impl Table {
         key: &[u8],
         len: usize,
         terms: &Terms,
-    ) -> Result<std::result::Result<Reservation, Short>> {
+    ) -> crate::error::Result<Result<Reservation, Short>> {
         let (weight, hash) = (weight(key.len(), len), Hashed::from(key).hash());
         let arena = self.arena.get_or_try_init()?;
         let _changing = Changing::begin();
