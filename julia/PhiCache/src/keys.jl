@@ -193,18 +193,19 @@ key_bytes(key::Union{String,Vector{UInt8},KeyBuilder}) = Vector{UInt8}(key)
 """
     KeyParts(parts...)
 
-A key of the raw bytes of its parts, which are text or arrays of bits types: the fastest key for long vectors, which are
-copied once, into a buffer that is used again.
+A key of the raw bytes of its parts, which are text or vectors of bits types: the fastest key for long vectors, which
+are copied once, into a buffer that is used again.
 
     get!(cache, KeyParts(p, q)) do ... end
 
 The parts are concatenated and followed by their lengths, so `KeyParts([1], [2, 3])` is not `KeyParts([1, 2], [3])`. Raw
-bytes have no types: text, numbers and arrays of different types may be equal, and -0.0 is not 0.0.
+bytes have no types: text, numbers and vectors of different types may be equal, and -0.0 is not 0.0. They have no shape
+either, so a matrix `A` is refused: if its shape may vary, pass `vec(A), collect(size(A))`, else `vec(A)`.
 [`joined_key`](@ref) returns the bytes.
 """
-struct KeyParts{P<:Tuple{Vararg{Union{AbstractString,AbstractArray}}}}
+struct KeyParts{P<:Tuple{Vararg{Union{AbstractString,AbstractVector}}}}
     parts::P
-    KeyParts(parts::Vararg{Union{AbstractString,AbstractArray},N}) where {N} = new{typeof(parts)}(parts)
+    KeyParts(parts::Vararg{Union{AbstractString,AbstractVector},N}) where {N} = new{typeof(parts)}(parts)
 end
 
 @inline function make_key(key::KeyParts, shared)
@@ -216,9 +217,9 @@ end
     return builder
 end
 
-write_part!(key, part::Union{String,Array}) = write_raw!(key, part)
+write_part!(key, part::Union{String,Vector}) = write_raw!(key, part)
 write_part!(key, part::AbstractString) = write_raw!(key, String(part))
-write_part!(key, part::AbstractArray) = write_raw!(key, convert(Array, part))
+write_part!(key, part::AbstractVector) = write_raw!(key, convert(Array, part))
 
 # Appends the bytes of text or of an array, and returns how many they are.
 function write_raw!(key, part)
@@ -242,7 +243,7 @@ end
 
 The bytes of [`KeyParts`](@ref)`(parts...)`: the same as `key_bytes::of(p, q)` in C++.
 """
-function joined_key(parts::Union{AbstractString,AbstractArray}...)
+function joined_key(parts::Union{AbstractString,AbstractVector}...)
     key = make_key(KeyParts(parts...), false)
     bytes = key_bytes(key)
     release_key(key)

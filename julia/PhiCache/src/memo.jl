@@ -5,8 +5,8 @@
 
 `f` with a cache: it is called like `f` and computes each value once. An exception of `f` is passed on unchanged, and
 nothing is cached. The key is the arguments as they are when the call begins (see [`add!`](@ref)), so `f` must depend on
-nothing else: after a change of a global variable, of a captured array, or of a function that `f` calls, use `empty!`,
-and on disk or in Redis another version in the prefix.
+nothing else: after a change of a global variable, of a captured array, of a mutable struct that is called as `f`, or of
+a function that `f` calls, use `empty!`, and on disk or in Redis another version in the prefix.
 
 Calls that dispatch tells apart have different keys: the method that is called and the type of each argument are part of
 the key. `f(3)`, `f(3.0)`, `f(Int32(3))` and `f(true)` are different calls, and so are calls with a vector and a tuple,
@@ -28,7 +28,8 @@ with an `Int[]` and a `Float64[]`, or with two enums. (`f(-0.0)` is the same cal
   fields of a struct that can be called, too. Two closures that exist at the same time need two prefixes. Without
   `cache` the memo has a private one.
 
-`info(memo)` returns its own hits and misses and the size of its cache; `empty!(memo)` clears its cache and its counts;
+`info(memo)` returns its own hits and misses and the size of its cache; `empty!(memo)` clears its cache and its counts
+(of a cache that you have given to it, all values, also those of other memos; see [`RedisCache`](@ref));
 `original(memo)` is `f`. Any task may call it at any time; if several tasks miss the same arguments, one computes.
 Another process, such as a worker of `Distributed`, gets the function without the values. A copy (`deepcopy`) of a memo
 whose function has captured variables has its own cache.

@@ -13,6 +13,9 @@ needs a prefix of its own: methods without one, or with the same, return each ot
 tells apart have different keys: an `Int`, an `Int32`, a `Float64` and a `Bool` of equal value, or an enum, a tuple and
 a vector. For text, node sets, directions, `Int`, vectors of `Float64` and tuples of these the key is the same as in C
 and C++. A `repertoire` method calls `f` directly while the configuration of the cache has `cache_repertoires` off.
+
+The key does not contain the definition of `f` either. After you have redefined `f`, or a function that it calls, use
+`empty!` on the caches of the objects, or another prefix.
 """
 struct CachedMethod{F} <: Function
     original::F

@@ -1,5 +1,8 @@
 # Calls that no method takes: one line says which calls exist, where Julia would list all methods.
 
+const TEXT_AND_VECTORS =
+    "with text and vectors; of a matrix A vec(A), and collect(size(A)) if it may have other sizes"
+
 # The calls of the functions of this package.
 const CALLS = (
     info="info(cache), info(memo) or info(name)", stats="stats(cache) or stats(name)", entries="entries(cache)",
@@ -22,7 +25,7 @@ const CALLS = (
     add! ="add!(key, values...; keywords...), with a KeyBuilder first",
     repertoire_key="repertoire_key(prefix, direction, mechanism, purview), where the prefix may be nothing",
     mice_key="mice_key(prefix, direction, mechanism, purviews=nothing), where the prefix may be nothing",
-    joined_key="joined_key(parts...), with text and arrays",
+    joined_key="joined_key(parts...), $TEXT_AND_VECTORS",
     nodes="nodes(subsystem)", iscut="iscut(subsystem)", fingerprint="fingerprint(subsystem)",
     damages="damages(cut, direction, mechanism, purview) or damages(subsystem, direction, mechanism, purview)",
     cut_scoped_key="cut_scoped_key(subsystem, prefix, direction, mechanism, purview)",
@@ -32,7 +35,7 @@ for (name, calls) in pairs(CALLS)
     @eval $name(arguments...; options...) = throw_no_method($(QuoteNode(name)), arguments, $calls)
 end
 
-KeyParts(parts...) = throw_no_method("KeyParts", parts, "KeyParts(parts...), with text and arrays")
+KeyParts(parts...) = throw_no_method("KeyParts", parts, "KeyParts(parts...), $TEXT_AND_VECTORS")
 KeyBuilder(arguments...) = throw_no_method("KeyBuilder", arguments, "KeyBuilder()")
 Direction(arguments...) = throw_no_method("Direction", arguments, "CAUSE, EFFECT or BIDIRECTIONAL")
 

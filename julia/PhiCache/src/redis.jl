@@ -9,6 +9,10 @@ A cache at the configured Redis or Valkey server, shared by all processes that u
 because they may not read each other's serialized values.) It connects at the first use. `RedisCache{V}(fingerprint,
 role)` has only the values of one system in one role.
 
+Without fingerprint and role, `length` counts and `empty!` removes everything in the namespace: the values of all types,
+fingerprints and roles, of all programs. To remove less, use `delete!`, a cache with a role, or a namespace of your own
+(`config=Config(redis_namespace="mine")`).
+
 The server does not know the types of values, so all keys there begin with the name of `V` and its fields: a
 `RedisCache{Int}` does not find what a `RedisCache{Float64}` has stored under the same key. Programs in C and C++ share
 keys and values with a `RedisCache{Vector{UInt8}}`, which has their bytes, and with `no_checksum` with any `V`; there,

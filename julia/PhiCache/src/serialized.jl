@@ -98,10 +98,17 @@ end
 
 # A type is written by its name, and the values that are its parameters by their fields.
 function search_parameters!(search, @nospecialize(T))
-    T isa Union && foreach(part -> search_parameters!(search, part), Base.uniontypes(T))
-    body = Base.unwrap_unionall(T)
-    body isa DataType || return search
-    for parameter in body.parameters
+    T isa TypeVar && return search_parameters!(search_parameters!(search, T.lb), T.ub)
+    T isa UnionAll && return search_parameters!(search_parameters!(search, T.var), T.body)
+    T isa Union && return (foreach(part -> search_parameters!(search, part), Base.uniontypes(T)); search)
+    T isa DataType || return search
+    if is_closure(T)
+        is_of_script(T) && throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
+            "the value is or contains the type of a closure or of an anonymous function, which would be read back as " *
+            "another type; use the type of a named function, or of a struct that can be called"))
+        union!(search.found, [closure_definition(T)])
+    end
+    for parameter in T.parameters
         parameter isa Union{Plain,TypeVar} || search!(search, parameter)
     end
     return search
@@ -144,10 +151,7 @@ end
     closures = closures!(Any[], T)
     definitions = [Definition(own, fnv1a(string(spell(own), ' ', with_fields(own))))
                    for own in (T <: Named ? [] : own_types!(Any[], T))]
-    # They are written by their names, which have numbers: these are the same only in the same build of their module.
-    append!(definitions, [Definition(closure, fnv1a(string(spell(closure), '@',
-                                                           Base.module_build_id(parentmodule(closure)))))
-                          for closure in closures])
+    append!(definitions, map(closure_definition, closures))
     content = TypeContent(definitions, T <: Named || has_all(T), refusal(T, closures))
     known = copy(CONTENTS[])
     known[T] = content
@@ -155,22 +159,34 @@ end
     return content
 end
 
-# Anonymous and inner functions in the values of a type.
+# Anonymous and inner functions in the values of a type, also those that only its parameters name.
 function closures!(found, @nospecialize(T))
-    (T isa DataType && !(T <: Type) && !(T in found)) || return found
-    T <: Function && startswith(String(nameof(T)), "#") && is_numbered(String(nameof(T))) && push!(found, T)
-    foreach(parameter -> closures!(found, parameter), T.parameters)
+    T isa TypeVar && return closures!(closures!(found, T.lb), T.ub)
+    T isa UnionAll && return closures!(closures!(found, T.var), T.body)
+    T isa Union && return (foreach(part -> closures!(found, part), Base.uniontypes(T)); found)
+    (T isa DataType && !(T in found)) || return found
+    is_closure(T) && push!(found, T)
+    foreach(parameter -> parameter isa Union{Type,TypeVar} && closures!(found, parameter), T.parameters)
     return found
 end
 
+is_closure(@nospecialize(T)) =
+    T <: Function && startswith(String(nameof(T)), "#") && is_numbered(String(nameof(T)))
+
+# Closures are written by their names, which have numbers: these are the same only in the same build of their module.
+closure_definition(@nospecialize(T)) =
+    Definition(T, fnv1a(string(spell(T), '@', Base.module_build_id(parentmodule(T)))))
+
 # The functions of a script are written with their code. What is read back is a function of another type each time,
 # which running code cannot call yet.
+is_of_script(@nospecialize(T)) = parentmodule(T) in (Main, Serialization.__deserialized_types__)
+
 function refusal(@nospecialize(T), closures)
     T <: Task && return "the value is or contains a task, which cannot be read back: nobody runs its copy; return " *
                         "fetch(task)"
     T <: SystemObject && return "the value is or contains an open $(nameof(T)), which cannot be read back: its copy " *
                                 "refers to nothing; return what was read from it, or its name"
-    any(closure -> parentmodule(closure) in (Main, Serialization.__deserialized_types__), closures) &&
+    any(is_of_script, closures) &&
         return "the value is or contains a closure or an anonymous function, which cannot be read back; use a named " *
                "function, or a struct that can be called" *
                (T <: Union{Base.Generator,Iterators.Filter} ? "; of an iterator, return collect(iterator)" : "")

@@ -364,6 +364,12 @@ end
     @test cache[joined_key([1.0], "ab")] == cache[KeyParts(view([0.0, 1.0], 2:2), SubString("abc", 1, 2))] == 1
     @test get!(() -> 2, cache, KeyParts([1.0], "a", "b")) == 2 && length(cache) == 2
     @test allunique([joined_key(zeros(UInt8, n), zeros(UInt8, 1000 - n)) for n in 0:1000])
+    # Matrices of other shapes would have equal bytes.
+    for A in ([1.0 2.0; 3.0 4.0], [1.0 2.0 3.0], trues(2, 2), [1.0, 2.0]', fill(1.0))
+        @test occursin("of a matrix A vec(A)", message_of(() -> KeyParts("a", A)))
+        @test occursin("of a matrix A vec(A)", message_of(() -> joined_key(A)))
+    end
+    @test joined_key(vec([1 2; 3 4]), [2, 2]) == joined_key([1, 3, 2, 4], [2, 2])
 end
 
 # Values that dispatch tells apart: as arguments of a memo no two have equal keys.

@@ -101,8 +101,8 @@ end
         (() -> would_store(cache, 1.0), "with a MICECache"), (() -> mask(3), "with a NodeSet"),
         (() -> memory_full(cache), "expected memory_full(config=default_config())"),
         (() -> repertoire_key(CAUSE, 1, 2), "where the prefix may be nothing"),
-        (() -> add!(3), "with a KeyBuilder first"), (() -> joined_key(3), "with text and arrays"),
-        (() -> KeyParts(3), "with text and arrays"), (() -> Direction(:cause), "expected CAUSE, EFFECT or BIDIRECTIONAL"),
+        (() -> add!(3), "with a KeyBuilder first"), (() -> joined_key(3), "with text and vectors"),
+        (() -> KeyParts(3), "with text and vectors"), (() -> Direction(:cause), "expected CAUSE, EFFECT or BIDIRECTIONAL"),
         (() -> NodeSet(:a), "the node is :a, of type Symbol; expected an integer, 1 to 64"),
         (() -> CachedMethod(3), "CachedMethod: 3, of type Int64, cannot be called; expected a function"))
         message = message_of(call)

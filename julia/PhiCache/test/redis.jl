@@ -60,6 +60,16 @@ function test_redis(server)
         @test isempty(cache)
     end
 
+    @testset "without a role, length and empty! cover the namespace" begin
+        all = RedisCache{Int}(config=config)
+        others = (RedisCache{Float64}(config=config),
+                  RedisCache{Int}(Fingerprint([0.0 0; 0 1; 1 0; 1 1], trues(2, 2), "namespace"), "counts"; config=config))
+        foreach(cache -> cache["key"] = 1, others)
+        @test length(all) == 2
+        empty!(all)
+        @test !any(cache -> haskey(cache, "key"), others)
+    end
+
     @testset "functions run only on a miss" begin
         cache, other = (RedisCache{Vector{Int}}(config=config) for _ in 1:2)
         calls = 0

@@ -133,6 +133,21 @@ end
     end
     @test occursin("return collect(iterator)", error_of(() -> cache["key"] = (x + 1 for x in 1:3)))
     @test occursin("return fetch(task)", error_of(() -> cache["key"] = (1, @async 1)))
+    # So would be the type of one: what is read back is another type.
+    closure = typeof(plus(1))
+    for value in (closure, Union{closure,Int}, Vector{closure}, Vector{<:closure}, Any[closure], (1, closure),
+                  Ref{Any}(closure), typeof(x -> x))
+        @test occursin("the type of a closure", error_of(() -> cache["key"] = value))
+    end
+    for value in (Union{closure,Int}[1], Vector{closure}[], Vector{<:closure}[], Type{closure}[], Val(closure))
+        @test occursin("a struct that can be called", error_of(() -> cache["key"] = value))
+    end
+    for value in (typeof(sin), typeof(WithClosures.plus), typeof(WithClosures.plus(1)), Vector{<:Integer},
+                  Union{Int,typeof(sin)}[1])
+        cache["type"] = value
+        @test typeof(cache["type"]) === typeof(value)
+        @test cache["type"] == value
+    end
     # These have names that stay the same in this process.
     for value in (WithClosures.plus(1), (WithClosures.plus(2), 1), Any[WithClosures.plus(3)], sin ∘ cos)
         @test get!(() -> value, cache, value isa Function ? "f" : (value[1], 1)) == value
