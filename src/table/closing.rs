@@ -131,14 +131,16 @@ impl Chunk {
     }
 }
 
-/// Fewer retired bytes are not worth a collection.
-const LEAST_CLOSED: u64 = 1 << 10;
-
 impl Arena {
     /// Whether another chunk of this size may be closed: what is closed and not yet freed takes little.
     fn may_close(&self, size: usize) -> bool {
         let closed = self.closed.load(Ordering::Relaxed);
-        closed == 0 || closed + size as u64 <= self.account.bytes() / PART_OF_MAX
+        closed == 0 || closed + size as u64 <= self.most_closed()
+    }
+
+    /// The bytes of closed chunks at which no other chunk is closed.
+    pub(super) fn most_closed(&self) -> u64 {
+        self.account.bytes() / PART_OF_MAX
     }
 
     /// The oldest chunk that does not seem pinned. Those that it skips become the youngest, a few at most in one call.
@@ -278,11 +280,9 @@ impl Arena {
         }
     }
 
-    /// Retires a chunk that all entries have left.
-    pub(super) fn retire(&self, closing: Closing) {
+    /// Retires a chunk that all entries have left. Retired objects are collected at `most` bytes.
+    pub(super) fn retire(&self, closing: Closing, most: u64) {
         let chunk = closing.into_chunk();
-        // No other chunk is closed before this one is freed, if it is a larger part of the memory.
-        let most = (self.account.bytes() / PART_OF_MAX).max(LEAST_CLOSED);
         // SAFETY: readers cannot find the former entries any more; the chunk is in no list, so it begins with its part.
         unsafe { retire_part(NonNull::new_unchecked(chunk.cast()), (*chunk).size as u64, most, free_closed) };
     }

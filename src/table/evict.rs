@@ -33,6 +33,9 @@ use crate::sync::atomic::Ordering;
 const COPIES: usize = if cfg!(shuttle) { 2 } else { 64 };
 const COPIED_BYTES: u64 = 64 << 10;
 
+/// Fewer retired bytes are not worth a collection.
+const LEAST_CLOSED: u64 = 1 << 10;
+
 /// The most visits that an entry survives without an access: what is never used again leaves at last, whatever it cost.
 const CREDITS: f32 = 63.0;
 
@@ -243,15 +246,16 @@ impl Table {
                 self.evict_entry(arena, entry, bounds, budget);
                 done = true;
             }
-            done |= self.retire_if_left(writer, arena);
+            // Collected when stores need the room: sooner, more chunks would be closed, and more entries copied.
+            done |= self.retire_if_left(writer, arena, u64::MAX);
         }
         done
     }
 
     /// Retires the closing chunk if all entries have left it; returns whether it did.
-    fn retire_if_left(&self, writer: &mut Writer, arena: &TryArc<Arena>) -> bool {
+    fn retire_if_left(&self, writer: &mut Writer, arena: &TryArc<Arena>, most: u64) -> bool {
         match writer.closing.take_if(|closing| closing.is_left()) {
-            Some(closing) => arena.retire(closing),
+            Some(closing) => arena.retire(closing, most),
             None => return false,
         }
         true
@@ -290,7 +294,8 @@ impl Table {
                 closing.return_to(entry);
                 return;
             }
-            self.retire_if_left(writer, arena);
+            // Nobody may need the room, and no other chunk is closed meanwhile.
+            self.retire_if_left(writer, arena, arena.most_closed().max(LEAST_CLOSED));
         }
     }
 
