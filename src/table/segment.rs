@@ -248,15 +248,15 @@ impl Segment {
         self.len() >= self.count * OVERLOAD
     }
 
-    /// Whether a segment of half the size would be half full at most.
+    /// Whether a segment of half the size would be two thirds full at most. One that has just grown is half full.
     #[inline]
     pub(super) fn is_sparse(&self) -> bool {
-        self.count > 1 && self.len() <= self.count * LOAD / 4
+        self.count > 1 && self.len() <= self.count * LOAD / 3
     }
 
-    /// Whether one segment of this size with the entries of both would be half full at most.
+    /// Whether one segment of this size with the entries of both would be two thirds full at most.
     pub(super) fn may_merge(&self, buddy: &Segment) -> bool {
-        self.len() + buddy.len() <= self.count * LOAD / 2
+        self.len() + buddy.len() <= self.count * LOAD * 2 / 3
     }
 
     /// Finds a key. Only for the writer.
