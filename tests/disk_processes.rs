@@ -312,11 +312,24 @@ fn stores_beyond_the_longest_file() {
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }, 0);
     };
     limit(200_000);
-    fill_up(&open(&path, at_once()), || limit(libc::RLIM_INFINITY));
+    let space = open(&path, at_once());
+    let value = |key: u32| vec![key as u8; if key % 20 == 7 { 50_000 } else { 3_000 }];
+    (0..200).for_each(|key| store(&space, &number(key), &value(key)));
+    assert_eq!(space.health().failures(), 0);
+    let too_long = Entry { key: b"long", value: &[1; 300_000], cost_ns: 0 };
+    assert!(space.store(too_long).is_err() && space.health().failures() == 1);
+    store(&space, b"next", b"after it");
+    limit(libc::RLIM_INFINITY);
+    assert!(space.store(too_long).is_ok());
+    let other = open(&path, at_once());
+    assert!((0..200).all(|key| get(&other, &number(key)) == Some(value(key))), "{}", other.health().last_failure());
+    assert_eq!(get(&other, b"next").as_deref(), Some(&b"after it"[..]));
+    assert_eq!(get(&other, b"long"), Some(vec![1; 300_000]));
+    assert_eq!(other.health().damaged(), 0);
 }
 
 #[test]
-fn a_limit_of_the_length_of_files_refuses_stores() {
+fn a_limit_of_the_length_of_files_refuses_only_values_that_are_longer() {
     let scratch = Scratch::fast();
     let output = worker("stores_beyond_the_longest_file", scratch.path(), 0, 0).output().unwrap();
     assert!(output.status.success(), "{output:?}");

@@ -4,6 +4,7 @@ neither a killed process nor a failing file system changes a result.
 usage: disk.py PROGRAM NETWORK.json...
 """
 
+import contextlib
 import json
 import os
 import re
@@ -90,7 +91,12 @@ def several_processes_compute_each_result_once(check, program, network, expected
 
 
 def stored(directory):
-    return sum(path.stat().st_size for path in Path(directory).rglob("*") if path.is_file())
+    total = 0
+    for path in Path(directory).rglob("*"):
+        # A temporary file may get its name between the two steps.
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def wait_until_stored(directory, size, process):
