@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::catalog::{Growth, Located};
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{Content, FOOTER_PART, HEADER, Kind, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, ValueFile};
+use super::format::{Content, HEADER, Kind, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, ValueFile};
 use super::health::Evicted;
 use super::kept_bound::{self, KeptBound};
 use super::names::Name;
@@ -278,10 +278,10 @@ impl Space {
         let _ = self.watch(self.refresh_if_due());
         let old = self.locate(hash);
         let ended = writer.take_if(|current| {
-            let sealed = current.len() + FOOTER_PART + len;
+            let sealed = current.sealed_with(len);
             let full = current.end > HEADER as u64
-                && (sealed + bound::rounded(in_file) > self.segment_bytes()
-                    || sealed - current.file_bytes > files::longest());
+                && (sealed + current.file_bytes + bound::rounded(in_file) > self.segment_bytes()
+                    || sealed > files::longest());
             // Its records would be taken for older ones than the one that is replaced.
             let late = old.as_ref().is_some_and(|old| old.segment.name > current.segment.name);
             current.is_lost() || full || late || current.files >= MOST_FILES

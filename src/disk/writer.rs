@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -91,6 +92,11 @@ impl Writer {
         self.end + u64::from(self.records) * FOOTER_PART + TRAILER as u64 + self.file_bytes
     }
 
+    /// The length of the file when it is sealed after another record of this length.
+    pub fn sealed_with(&self, len: u64) -> u64 {
+        self.len() - self.file_bytes + FOOTER_PART + len
+    }
+
     /// Whether it cannot be appended to: another process removed or sealed the segment, or made it.
     pub fn is_lost(&self) -> bool {
         self.segment.is_lost() || !self.is_own()
@@ -99,10 +105,12 @@ impl Writer {
     /// Appends a record. If that fails, the file is as before; if that fails too, the error says that the writer cannot
     /// be used any more.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), (Failure, Usable)> {
-        let path = || self.segment.path();
-        let written =
-            files::write_at(&self.file, bytes, self.end).map_err(|error| Failure::of("append to", &path())(error));
-        if let Err(failure) = written {
+        let written = match self.sealed_with(bytes.len() as u64) <= files::longest() {
+            true => files::write_at(&self.file, bytes, self.end),
+            false => Err(ErrorKind::FileTooLarge.into()),
+        };
+        if let Err(error) = written {
+            let failure = Failure::of("append to", &self.segment.path())(error);
             let usable = files::truncate(&self.file, self.end).is_ok();
             return Err((failure, if usable { Usable::Yes } else { Usable::No }));
         }
