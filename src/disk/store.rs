@@ -212,8 +212,8 @@ impl Space {
         self.leave_segment(writer, if has_ended { Growth::Sealed } else { Growth::ReadTo(HEADER as u64) });
     }
 
-    /// Treats the segment of a writer as that of another process. With the writer ends the segment's lock: whoever
-    /// comes next may seal it.
+    /// Treats the segment of a writer as that of another process. The segment's lock ends with the writer, so the next
+    /// process that refreshes may seal it.
     fn leave_segment(&self, writer: Writer, growth: Growth) {
         let Writer { segment, number, .. } = writer;
         self.change(|catalog| {

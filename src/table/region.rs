@@ -5,9 +5,9 @@
 //! and one that evicts frees a chunk whenever it takes one: the system takes longer to exchange pages than a table to
 //! use them. Runs that are larger than a region are mapped by themselves.
 //!
-//! A region has the size of a large page, but begins with small ones, since with a large one a single chunk would occupy
-//! all of it. Where nearly all pages are in runs, the system may exchange them for a large one: Linux does so in the
-//! background, within minutes. In a large table a lookup then spends less time on the translation of addresses.
+//! A region has the size of a large page, but begins with small ones, since with a large one a single chunk would
+//! occupy all of it. Where nearly all pages are in runs, the system may exchange them for a large one: Linux does so in
+//! the background, within minutes. In a large table a lookup then spends less time on the translation of addresses.
 
 use std::ops::Range;
 use std::ptr;
@@ -19,8 +19,8 @@ const PAGES: usize = REGION / PAGE;
 /// The longest run: all pages but the first, which has the region's header.
 const LONGEST: usize = PAGES - 1;
 
-/// The most free pages that keep their memory, in the process. A program that makes caches for each step of its work, and
-/// frees them, then needs no pages from the system; and a clear keeps less than 2 MB.
+/// The most free pages that keep their memory, in the process. A program that makes caches for each step of its work,
+/// and frees them, then needs no pages from the system; and a clear keeps less than 2 MB.
 const KEPT: usize = (7 << 18) / PAGE;
 
 /// A region with as many pages in runs may become a large page, which occupies also the rest: at most 3 % that no cache
