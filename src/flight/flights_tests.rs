@@ -6,6 +6,7 @@ use super::super::flight::{StorePermit, Wait};
 use super::super::waits::Waits;
 use super::*;
 use crate::epoch::register;
+use crate::sync::forked;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Value(&'static str);
@@ -158,6 +159,28 @@ fn the_first_thread_takes_over_a_vacant_flight_and_no_wake_up_is_lost() {
 }
 
 #[test]
+fn an_owner_that_computes_what_another_has_left_waits_for_nothing() {
+    let flights = Flights::default();
+    let poll = |flight: &TryArc<_>, owner| told(Flight::wait(flight, task(owner), Some(Duration::ZERO)));
+    let (flight, other) = (lease(&flights, b"k", 1150), lease(&flights, b"other", 1151));
+    let told = sleeping(&flight, 1, 0, 1152);
+    assert_eq!(poll(&other, 1153), Told::TimeOut);
+    flights.fail(&flight, None);
+    assert_eq!(told.recv().unwrap().1, Told::Vacant);
+    assert!(lease(&flights, b"k", 1153).is_same(&flight));
+    assert_eq!(poll(&flight, 1151), Told::TimeOut, "no cycle: the owner has ended its wait");
+    complete(&flights, &flight);
+
+    let lost = lease(&flights, b"lost", 1150);
+    assert!(forked(|| {
+        let other = lease(&flights, b"of the child", 1151);
+        let waits = poll(&other, 1153) == Told::TimeOut;
+        let replaced = lease(&flights, b"lost", 1153);
+        waits && !replaced.is_same(&lost) && poll(&replaced, 1151) == Told::TimeOut
+    }));
+}
+
+#[test]
 fn a_chosen_thread_that_does_not_compute_passes_the_flight_on() {
     let flights = Flights::default();
     let flight = lease(&flights, b"k", 1300);
@@ -172,27 +195,42 @@ fn a_chosen_thread_that_does_not_compute_passes_the_flight_on() {
     assert!(flights.find(b"k", HASH).is_none());
 }
 
+/// As [`lease`], for a flight that is in the hash table, and not the first one. If that `stays`, it is returned too.
+fn lease_behind(flights: &Flights, key: &[u8], owner: u64, stays: bool) -> (TryArc<Flight>, Option<TryArc<Flight>>) {
+    let first = lease(flights, b"first", owner + 30);
+    let flight = lease(flights, key, owner);
+    assert!(flights.lists().unwrap().is_first(&first));
+    if !stays {
+        complete(flights, &first);
+    }
+    (flight, stays.then_some(first))
+}
+
 #[test]
 fn an_invalidated_flight_is_not_taken_over() {
     let removals: [fn(&Flights); 2] = [|flights| flights.invalidate(b"k", HASH), Flights::invalidate_all];
-    for (remove, first) in removals.into_iter().zip([1400, 1450]) {
+    let leases: [fn(&Flights, u64) -> TryArc<Flight>; 2] =
+        [|flights, owner| lease(flights, b"k", owner), |flights, owner| lease_behind(flights, b"k", owner, false).0];
+    for ((remove, lease), first) in
+        removals.into_iter().flat_map(|one| leases.map(|other| (one, other))).zip([1400, 1450, 2400, 2450])
+    {
         // Invalidated, then failed.
         let flights = Flights::default();
-        let flight = lease(&flights, b"k", first);
+        let flight = lease(&flights, first);
         let told = sleeping(&flight, 2, 1, first + 1);
         remove(&flights);
         assert_eq!(flight.permit(), StorePermit::Invalidated);
         flights.fail(&flight, None);
         assert!((0..3).all(|_| told.recv().unwrap().1 == Told::Failed));
         // Failed, then invalidated.
-        let flight = lease(&flights, b"k", first + 10);
+        let flight = lease(&flights, first + 10);
         let told = sleeping(&flight, 2, 1, first + 11);
         flights.fail(&flight, None);
         assert_eq!(told.recv().unwrap().1, Told::Vacant);
         remove(&flights);
         assert!((0..2).all(|_| told.recv().unwrap().1 == Told::Failed));
         flights.pass_on(&flight);
-        assert!(!lease(&flights, b"k", first + 11).is_same(&flight));
+        assert!(!lease(&flights, first + 11).is_same(&flight));
         let lists = flights.lists().unwrap();
         assert_eq!((lists.first.iter().count() + lists.current.len(), lists.stale.len()), (1, 0));
     }
@@ -201,16 +239,24 @@ fn an_invalidated_flight_is_not_taken_over() {
 #[test]
 fn an_owner_computes_its_key_until_it_ends_even_if_the_flight_was_invalidated() {
     let removals: [fn(&Flights); 2] = [|flights| flights.invalidate(b"k", HASH), Flights::invalidate_all];
-    for remove in removals {
+    type Leased = (TryArc<Flight>, Option<TryArc<Flight>>);
+    let leases: [fn(&Flights, u64) -> Leased; 3] = [
+        |flights, owner| (lease(flights, b"k", owner), None),
+        |flights, owner| lease_behind(flights, b"k", owner, false),
+        |flights, owner| lease_behind(flights, b"k", owner, true),
+    ];
+    for (remove, lease) in removals.into_iter().flat_map(|one| leases.map(|other| (one, other))) {
         let flights = Flights::default();
         let again = |owner: u64| flights.begin(b"k", HASH, task(owner), || None::<()>);
-        let first = lease(&flights, b"k", 1500);
+        let (first, beside) = lease(&flights, 1500);
         remove(&flights);
         assert!(matches!(again(1500), Err(Error::Recursion(_))));
+        beside.iter().for_each(|beside| complete(&flights, beside));
         // Other owners begin anew, and are invalidated too.
-        let second = lease(&flights, b"k", 1501);
+        let (second, beside) = lease(&flights, 1501);
         remove(&flights);
         assert!(matches!((again(1500), again(1501)), (Err(Error::Recursion(_)), Err(Error::Recursion(_)))));
+        beside.iter().for_each(|beside| complete(&flights, beside));
         flights.fail(&first, None);
         complete(&flights, &second);
         assert!(flights.lists().unwrap().stale.is_empty());
