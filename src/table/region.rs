@@ -469,4 +469,23 @@ mod tests {
             assert_eq!((again[0], may_be_large(region.addr())), (runs[0], Some(true)), "the part was freed");
         }
     }
+
+    #[test]
+    fn a_region_begins_with_small_pages_until_nearly_all_of_it_is_in_use() {
+        let mut regions = Regions::with_id(0);
+        let first = full(&mut regions)[0];
+        if may_be_large(first.addr()).is_none() {
+            return;
+        }
+        // The rest of the first region; what follows is in another one.
+        regions.take(LONGEST % RUN);
+        let run = regions.take(RUN).0;
+        assert_eq!(may_be_large(run.addr()), Some(false), "a new region");
+        (2..RUNS).for_each(|_| _ = regions.take(RUN));
+        regions.take(NEARLY_ALL - 1 - (RUNS - 1) * RUN);
+        assert_eq!(may_be_large(run.addr()), Some(false), "one page more is free than a large page may have");
+        let last = regions.take(1).0;
+        assert_eq!(last.addr() & !(REGION - 1), run.addr() & !(REGION - 1));
+        assert_eq!(may_be_large(run.addr()), Some(true), "nearly all of it is in use");
+    }
 }
