@@ -278,6 +278,36 @@ fn values_that_cost_most_stay_whenever_they_were_stored() {
     }
 }
 
+#[test]
+fn an_expensive_value_that_is_not_used_stays_as_long_as_its_cost_says_and_leaves_at_last() {
+    let _alone = alone();
+    // How many cheap values are stored before one of `times` their cost leaves. It is used once, after `used` of them.
+    let stays = |times: u64, used: Option<u64>| {
+        let cache = cache(256 << 10);
+        let store = |key: u64, times: u64| {
+            let stored = cache.set_with_cost(&key.to_le_bytes(), &value(key, 1000), Cost::of_ns(1000 * times));
+            assert_eq!(stored.unwrap(), Ok(()));
+        };
+        (1..2000).for_each(|key| store(key, 1));
+        store(0, times);
+        let leaves = (0..40_000).find(|number| {
+            assert!(used != Some(*number) || has(&cache, 0));
+            store(2000 + number, 1);
+            cache.peek(&0u64.to_le_bytes()).unwrap().is_none()
+        });
+        leaves.expect("it leaves at last") as f64
+    };
+    // In visits of the hand: each takes as long as a cheap value stays.
+    let visit = stays(1, None);
+    for (times, visits) in [(3, 2.0), (10, 9.0), (40, 39.0), (1000, 64.0)] {
+        let unused = stays(times, None) / visit;
+        assert!((unused - visits).abs() < 0.5, "of {times} times the cost, it stays for {unused:.2} visits");
+        // From its use on it stays as long again.
+        let used = stays(times, Some((0.9 * unused * visit) as u64)) / visit;
+        assert!(used > 1.8 * visits, "of {times} times the cost, and used, it stays for {used:.2} visits");
+    }
+}
+
 /// Where each entry of a cache is, and what it takes.
 struct Places<'c> {
     cache: &'c Cache,
