@@ -198,8 +198,9 @@ impl<T: Product> Flights<T> {
     ) {
         let Some(mut lists) = self.lists.get().map(|lists| lists.lock_by(thread)) else { return };
         // New shares come from the lists, which are locked: the caller's and the list's are the only ones. All others
-        // who knew the flight have left its state before they gave up their shares.
-        if joined.is_none() && flight.owners() == 2 && lists.is_first(flight) && flight.is_pristine() {
+        // who knew the flight have left its state before they gave up their shares. One that somebody has joined is not
+        // pristine.
+        if flight.owners() == 2 && lists.is_first(flight) && flight.is_pristine() {
             flight.end_alone();
             let Lists { first, spare, .. } = &mut *lists;
             match spare.is_none() && flight.is_small() {
@@ -220,7 +221,7 @@ impl<T: Product> Flights<T> {
         value: impl FnOnce() -> T,
     ) {
         let removed = lists.remove(flight);
-        if removed.is_some() && joined.is_none() && flight.owners() == 2 && flight.is_pristine() {
+        if removed.is_some() && flight.owners() == 2 && flight.is_pristine() {
             flight.end_alone();
             lists.spare = removed.filter(|flight| flight.is_small());
             return;

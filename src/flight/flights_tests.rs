@@ -402,6 +402,17 @@ fn a_flight_that_ended_alone_is_used_again_as_a_new_one() {
     ended(again);
     assert!(!lease(&flights, b"other", 1702).is_same(&known));
     assert_eq!(known.permit(), StorePermit::Late(Some(Value("value"))));
+    // Nor one with a long key, whose memory would stay.
+    let flights = Flights::default();
+    for (len, invalidates) in [(1024, false), (1024, true), (1025, false), (1025, true)] {
+        let flight = lease(&flights, &vec![7; len], 1703);
+        if invalidates {
+            flights.invalidate_all();
+        }
+        complete(&flights, &flight);
+        drop(flight);
+        assert_eq!(flights.lists().unwrap().spare.take().is_some(), len == 1024, "{len} {invalidates}");
+    }
 }
 
 #[test]
