@@ -40,6 +40,12 @@ fn worker(path: &Path, lease_ms: u64) -> Child {
     command.spawn().unwrap()
 }
 
+/// Appends the number of this process to a file, at once: a process that is killed in between would leave half a line.
+fn note(path: &Path) {
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    file.write_all(format!("{}\n", std::process::id()).as_bytes()).unwrap();
+}
+
 fn notes(path: &Path) -> Vec<String> {
     fs::read_to_string(path.join("computed")).unwrap_or_default().lines().map(str::to_owned).collect()
 }
@@ -61,12 +67,10 @@ fn memoizes_one_key() {
     let path = PathBuf::from(std::env::var_os("PHICACHE_DISK_PATH").expect("run by another test"));
     let lease: u64 = std::env::var("PHICACHE_DISK_LEASE").unwrap().parse().unwrap();
     let (cache, _holder) = cache(&path.join("cache"), (lease > 0).then(|| Duration::from_millis(lease)));
-    let mut ready = OpenOptions::new().create(true).append(true).open(path.join("ready")).unwrap();
-    writeln!(ready, "{}", std::process::id()).unwrap();
+    note(&path.join("ready"));
     wait_until("all processes", || path.join("go").exists());
     let value = cache.memoize(b"one", |draft| {
-        let mut computed = OpenOptions::new().create(true).append(true).open(path.join("computed")).unwrap();
-        writeln!(computed, "{}", std::process::id()).unwrap();
+        note(&path.join("computed"));
         wait_until("the end of the computation", || path.join("finish").exists());
         draft.write(b"value")
     });
