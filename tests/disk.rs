@@ -3,7 +3,9 @@
 mod disk_sample;
 
 use std::fs;
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use disk_sample::{
     FINGERPRINT, Scratch, at_once, files, files_ending, get, huge_segment, number, open, store, value_files,
@@ -318,4 +320,29 @@ fn what_took_long_to_compute_stays_when_the_directory_is_full() {
         (0..40_000).filter(|key| is_expensive(*key) == wanted && get(&space, &number(*key)).is_some()).count()
     };
     assert!(left(true) == 400 && left(false) < 20_000, "{} {}", left(true), left(false));
+}
+
+#[test]
+fn what_is_kept_of_a_removed_segment_hides_no_newer_value() {
+    let scratch = Scratch::fast();
+    let options = Options { max_bytes: Some(1 << 20), refresh: Duration::from_secs(3600), ..Options::default() };
+    let (one, other) = (open(scratch.path(), options), open(scratch.path(), options));
+    // Each segment has a value that took long, and is removed after a while.
+    let fill = |keys: Range<u32>| {
+        for key in keys {
+            let cost_ns = if key.is_multiple_of(16) { 1_000_000_000 } else { 1000 };
+            let value = [1; 1000];
+            assert_eq!(one.store(Entry { key: &number(key), value: &value, cost_ns }).unwrap(), Stored::Stored);
+        }
+    };
+    fill(0..64);
+    // The other process begins its segment, and does not look at others' any more.
+    store(&other, b"another", b"value");
+    fill(64..2000);
+    let left = (0..64).filter(|key| get(&one, &number(*key)).is_some()).count();
+    assert_eq!(left, 4, "those that took long");
+    store(&other, &number(0), b"new");
+    let third = open(scratch.path(), options);
+    assert_eq!(get(&third, &number(0)).as_deref(), Some(&b"new"[..]));
+    assert!(get(&third, &number(16)).is_some());
 }

@@ -157,8 +157,9 @@ fn retire(directory: &Directory, bytes: u64, most: u64) -> u64 {
 
 /// Removes segments until all together take at most `most` bytes, as far as that is possible: live segments of living
 /// processes stay. Values of older formats go first. Each segment is shown to `open` before it is removed, so that it
-/// can be read afterwards. Returns which segments were removed.
-pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage)) -> Outcome<Vec<Usage>> {
+/// can be read afterwards; that returns how many of its bytes may be kept elsewhere. Returns which segments were
+/// removed.
+pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage) -> u64) -> Outcome<Vec<Usage>> {
     clean(directory)?;
     let mut found = survey(directory)?;
     let mut total: u64 = found.iter().map(|usage| usage.bytes).sum();
@@ -197,13 +198,13 @@ pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage)) -
         if total <= most {
             return Ok(removed);
         }
-        open(&usage);
+        let kept = open(&usage);
         let path = usage.folder.join(usage.name.file(usage.state));
         match files::remove(&path).map_err(Failure::of("remove", &path)) {
             Ok(()) => {
                 // What stays is removed by the next survey.
                 let _ = files::remove_tree(&value_folder(&usage.folder, &usage.name));
-                total -= usage.bytes;
+                total -= usage.bytes - kept;
                 removed.push(usage);
             }
             // One of another user, perhaps.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::catalog::{Growth, Located};
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{Content, HEADER, Kind, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, ValueFile};
+use super::format::{Content, Footer, HEADER, Kind, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, ValueFile};
 use super::health::Evicted;
 use super::kept_bound::{self, KeptBound};
 use super::names::Name;
@@ -26,6 +26,9 @@ const PART: u64 = 64;
 
 /// The most values in files of one segment: they share a folder.
 const MOST_FILES: u32 = 1024;
+
+/// Of a segment that is removed, one of this number of parts may be kept.
+const RESCUED: u64 = 4;
 
 /// With more segments than this, small ones are joined; a full directory has a 64th of the bound in each.
 const FRAGMENTED: usize = 256;
@@ -316,10 +319,13 @@ impl Space {
         let room = self.segment_bytes().max(bound::rounded(in_file)) + LONGEST_RECORD as u64;
         let mut opened = Vec::new();
         let removed = bound::enforce(&self.directory, self.max_bytes().saturating_sub(room), |usage| {
-            let segment = (usage.folder == self.folder).then(|| self.known(&usage.name)).flatten();
-            opened.extend(segment.and_then(|(_, segment)| segment.file().ok()));
+            let Some((_, segment)) = (usage.folder == self.folder).then(|| self.known(&usage.name)).flatten() else {
+                return 0;
+            };
+            opened.extend(segment.file().ok());
+            usage.bytes / RESCUED
         })?;
-        let mut writer = {
+        let writer = {
             // A listing that was made before the segment would not show it.
             let _listed = self.listed.lock();
             let order = self.catalog.read().next_order();
@@ -332,16 +338,8 @@ impl Space {
             writer
         };
         for usage in removed.into_iter().filter(|usage| usage.folder == self.folder) {
-            if let Err((failure, usable)) = self.rescue(&usage.name, &mut writer) {
-                match usable {
-                    // There is room for one record, at least.
-                    Usable::Yes => drop(self.watch(Err::<(), _>(failure))),
-                    Usable::No => {
-                        self.leave_segment(writer, Growth::ReadTo(HEADER as u64));
-                        return Err(failure);
-                    }
-                }
-            }
+            // What cannot be kept is lost, as the rest of the segment.
+            let _ = self.watch(self.rescue(&usage.name, usage.bytes / RESCUED));
         }
         Ok(writer)
     }
@@ -353,45 +351,90 @@ impl Space {
         known.map(|(number, known)| (number, known.segment.clone()))
     }
 
-    /// Copies what is worth keeping from a segment that was removed to a new one: what this process has read, and what
-    /// took long to compute; at most a quarter.
-    fn rescue(&self, name: &Name, writer: &mut Writer) -> std::result::Result<(), (Failure, Usable)> {
+    /// Keeps what is worth it from a segment that was removed: what this process has read, and what took long to compute;
+    /// in a file of at most `most` bytes.
+    fn rescue(&self, name: &Name, most: u64) -> Outcome<()> {
+        // A listing would give the number to another segment, and show the new one before it is known.
+        let _listed = self.listed.lock();
         let Some((number, segment)) = self.known(name) else { return Ok(()) };
         // A segment whose descriptor was closed is gone.
         let Ok((footer, _)) = segment.parts() else { return Ok(()) };
-        let len: u64 = footer.parts().map(|(.., extent)| extent.len() as u64).sum();
-        let (mean, mut room) = (footer.cost / len.max(1) as f64, len.min(self.segment_bytes()) / 4);
         let mut evicted = Evicted { ns: footer.cost as u64, ..Evicted::default() };
+        let rescued = self.copy_worthy(&segment, &footer, most, &mut evicted);
+        self.reads.clear();
+        self.health.count_evicted(evicted);
+        self.change(|catalog| catalog.drop_segments(&[number]));
+        rescued
+    }
+
+    /// Copies the records of a removed segment that are worth it into a segment in its place. In a newer one, they would
+    /// hide what another process stores that has not seen it yet.
+    fn copy_worthy(&self, removed: &Arc<Segment>, footer: &Footer, most: u64, evicted: &mut Evicted) -> Outcome<()> {
+        let len: u64 = footer.parts().map(|(.., extent)| extent.len() as u64).sum();
+        let mean = footer.cost / len.max(1) as f64;
+        let order = removed.name.order + 1;
+        let has_place = most >= bound::rounded(1) && {
+            let catalog = self.catalog.read();
+            let mut names = catalog.segments().map(|(_, known)| &known.segment.name);
+            names.all(|name| *name <= removed.name || name.order > order)
+        };
+        let (mut new, mut copied) = (None, Vec::new());
         for (hash, offset, extent) in footer.parts() {
-            let counts = self.locate(hash).is_some_and(|its| its.offset == offset && its.segment.name == *name);
+            let counts = self.locate(hash).is_some_and(|its| its.offset == offset && its.segment.name == removed.name);
             if !counts || !is_value(extent.kind()) {
                 continue;
             }
             evicted.entries += 1;
             evicted.bytes += extent.len() as u64;
-            if extent.kind() != Kind::Value || extent.len() as u64 > room {
+            if extent.kind() != Kind::Value || !has_place {
                 continue;
             }
-            let Ok(bytes) = segment.read(offset, extent) else { continue };
-            let Some(record) = Record::decode(&segment.header, offset, &bytes) else { continue };
-            if self.reads.has(hash) || f64::from(record.cost) > 4.0 * mean * extent.len() as f64 {
-                room -= extent.len() as u64;
-                let mut copy = Vec::new();
-                record.encode(&writer.segment.header, writer.end, &mut copy);
-                let at = writer.end;
-                writer.append(&copy)?;
+            let Ok(bytes) = removed.read(offset, extent) else { continue };
+            let Some(record) = Record::decode(&removed.header, offset, &bytes) else { continue };
+            if !self.reads.has(hash) && f64::from(record.cost) <= 4.0 * mean * extent.len() as f64 {
+                continue;
+            }
+            let writer = match &mut new {
+                Some(writer) => writer,
+                none => {
+                    let modes = (self.directory.directory_mode(), self.directory.file_mode());
+                    none.insert(Writer::create(&self.folder, modes, self.digest, order)?)
+                }
+            };
+            if bound::rounded(writer.sealed_with(extent.len() as u64)) > most {
+                continue;
+            }
+            let (at, mut copy) = (writer.end, Vec::new());
+            record.encode(&writer.segment.header, at, &mut copy);
+            if let Err((failure, _)) = writer.append(&copy) {
+                writer.discard();
+                return Err(failure);
+            }
+            copied.push((hash, at, extent, record.cost));
+        }
+        let Some(mut writer) = new else { return Ok(()) };
+        if copied.is_empty() {
+            writer.discard();
+            return Ok(());
+        }
+        writer.replaces = footer.replaces;
+        writer.seal().inspect_err(|_| writer.discard())?;
+        let name = writer.segment.name.clone();
+        let Some(new) = Segment::open(&self.directory, &self.folder, name, &self.digest, true)?.map(Arc::new) else {
+            return Ok(());
+        };
+        new.note_open();
+        self.change(|catalog| {
+            let number = catalog.add(new, Growth::Sealed)?;
+            for (hash, at, extent, cost) in copied {
+                catalog.note(number, hash, at, extent)?;
                 evicted.entries -= 1;
                 evicted.bytes -= extent.len() as u64;
-                evicted.ns = evicted.ns.saturating_sub(record.cost.max(0.0) as u64);
-                writer.replaces |= footer.replaces;
-                let _ = self.change(|catalog| catalog.note(writer.number, hash, at, extent));
+                evicted.ns = evicted.ns.saturating_sub(cost.max(0.0) as u64);
             }
-        }
-        self.reads.clear();
-        self.health.count_evicted(evicted);
-        let _listed = self.listed.lock();
-        self.change(|catalog| catalog.drop_segments(&[number]));
-        Ok(())
+            Ok(())
+        })
+        .map_err(|error| self.not_indexed(error))
     }
 
     /// Appends the bytes of a record and notes it.
