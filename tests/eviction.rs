@@ -308,6 +308,41 @@ fn an_expensive_value_that_is_not_used_stays_as_long_as_its_cost_says_and_leaves
     }
 }
 
+#[test]
+fn a_value_larger_than_the_cache_evicts_nothing() {
+    let _alone = alone();
+    // What stores before it owe differs.
+    for count in 200..250 {
+        let cache = cache(MIB / 4);
+        (0..count).for_each(|key| assert!(set(&cache, key, 1000)));
+        let counts = || {
+            let stats = cache.stats().unwrap();
+            (stats.evictions, stats.info.size)
+        };
+        let before = counts();
+        for len in [MIB / 4, MIB] {
+            let large = value(7, len as usize);
+            assert_eq!(cache.set(b"large", &large).unwrap(), Err(Refusal::Capacity));
+            let computed = cache.memoize(b"large", |draft| draft.write(&large)).unwrap();
+            assert_eq!(computed.origin, Origin::NotStored(Some(Refusal::Capacity)));
+        }
+        assert_eq!(counts(), before, "evictions and entries, after {count} stores");
+    }
+}
+
+#[test]
+fn large_values_get_the_memory_of_the_table_of_many_small_ones() {
+    let _alone = alone();
+    let live = |smalls: u64| {
+        let cache = cache(MIB);
+        (0..smalls).for_each(|key| assert!(set(&cache, key, 8)));
+        (smalls..smalls + 1000).for_each(|key| assert!(set(&cache, key, 10_000)));
+        cache.stats().unwrap().live_bytes
+    };
+    let (without, with) = (live(0), live(20_000));
+    assert!(with * 100 >= without * 85, "{with} bytes are live, {without} without small ones before");
+}
+
 /// Where each entry of a cache is, and what it takes.
 struct Places<'c> {
     cache: &'c Cache,

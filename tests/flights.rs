@@ -314,6 +314,21 @@ fn a_lease_is_completed_or_abandoned_and_owners_are_distinguished() {
 }
 
 #[test]
+fn a_reservation_that_fails_is_forgotten_if_another_one_succeeds() {
+    let cache = cache();
+    let mut lease = begun(&cache, b"k", 1);
+    assert!(matches!(lease.reserve(usize::MAX / 2), Err(Error::OutOfMemory(_))));
+    lease.reserve(5).unwrap().copy_from_slice(b"value");
+    assert_eq!(lease.complete().unwrap().origin, Origin::Computed);
+    let mut lease = begun(&cache, b"another", 1);
+    lease.reserve(5).unwrap();
+    assert!(lease.reserve(usize::MAX / 2).is_err());
+    assert!(matches!(lease.complete(), Err(Error::OutOfMemory(_))));
+    assert_eq!(cache.get(b"k").unwrap().unwrap().entry.value(), b"value");
+    assert!(cache.get(b"another").unwrap().is_none());
+}
+
+#[test]
 fn tasks_that_poll_detect_their_cycle() {
     let cache = cache();
     let (a, b) = (begun(&cache, b"a", 1), begun(&cache, b"b", 2));

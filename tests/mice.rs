@@ -168,6 +168,20 @@ fn a_cleared_child_stays_detached() {
 }
 
 #[test]
+fn grandchildren_keep_what_the_farthest_ancestor_clears() {
+    let grandparent = filled();
+    let parent = cache(&system(), Some(&grandparent));
+    let child = cache(&cut(), Some(&parent));
+    grandparent.clear().unwrap();
+    grandparent.set_mice(b"later", &mice(4, 2, 1.0)).unwrap().unwrap();
+    let younger = cache(&cut(), Some(&cache(&system(), Some(&grandparent))));
+    assert_eq!((phi(&parent, b"kept"), phi(&child, b"kept"), phi(&younger, b"kept")), (Some(0.5), Some(0.5), None));
+    assert_eq!((parent.size(), child.size(), younger.size()), (3, 2, 1));
+    drop((parent, grandparent));
+    assert_eq!((phi(&child, b"kept"), phi(&child, b"later"), child.size()), (Some(0.5), Some(1.0), 2));
+}
+
+#[test]
 fn grandchildren_inherit_through_uncut_copies() {
     let grandparent = filled();
     let parent = cache(&system(), Some(&grandparent));

@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use phicache::cache::{MiceCache, OnFull, Options};
+use phicache::cache::{MiceCache, OnFull, Options, Refusal};
 use phicache::config::Config;
 use phicache::iit::{Cut, Direction, Mice, NodeSet, Subsystem};
 use phicache::key::Fingerprint;
@@ -66,6 +66,10 @@ fn a_full_parent_evicts_what_was_cleared_first_the_oldest_before_the_rest() {
     assert_eq!((children[0].size(), children[1].size()), (u64::from(EACH) * 2, u64::from(EACH)));
     let before = parent.stats();
     assert!(before.bytes > 200 << 10 && before.evictions == 0, "{before:?}");
+    // A MICE that is larger than the cache evicts nothing.
+    let large = Mice { payload: &[0; 600 << 10], ..mice(2, 4, 0.5) };
+    assert_eq!(parent.set_mice(b"large", &large).unwrap(), Err(Refusal::Capacity));
+    assert_eq!([found(&children[0], "first", EACH), found(&children[1], "second", EACH)], [EACH as usize; 2]);
 
     let stored = (0u32..).take_while(|key| {
         parent.set_mice(format!("third {key}").as_bytes(), &mice(2, 4, 0.5)).unwrap().unwrap();

@@ -181,6 +181,36 @@ fn an_owner_that_computes_what_another_has_left_waits_for_nothing() {
 }
 
 #[test]
+fn a_forked_child_has_none_of_its_parents_waits() {
+    let flights = Flights::default();
+    let poll = |flight: &TryArc<_>, owner| told(Flight::wait(flight, task(owner), Some(Duration::ZERO)));
+    let flight = lease(&flights, b"k", 1160);
+    assert_eq!(poll(&flight, 1161), Told::TimeOut);
+    assert!(!Flight::nobody_waits());
+    assert!(forked(|| {
+        let own = lease(&flights, b"of the child", 1162);
+        let waits = poll(&own, 1163) == Told::TimeOut;
+        complete(&flights, &own);
+        waits && Flight::nobody_waits()
+    }));
+}
+
+#[test]
+fn an_owner_that_comes_too_late_to_join_does_not_compute() {
+    let flights = Flights::default();
+    let again = |owner: u64| flights.begin(b"k", HASH, task(owner), || None::<()>);
+    let flight = lease(&flights, b"k", 1170);
+    let told = sleeping(&flight, 1, 0, 1171);
+    flights.fail(&flight, None);
+    assert_eq!(flight.join(task(1172)), Ok(false), "it is vacant");
+    assert_eq!(told.recv().unwrap().1, Told::Vacant);
+    assert!(matches!(again(1172).unwrap(), Begin::Lease(taken) if taken.is_same(&flight)));
+    complete(&flights, &flight);
+    assert_eq!(flight.join(task(1173)), Ok(false), "it has ended");
+    assert!(!flight.is_computed());
+}
+
+#[test]
 fn a_chosen_thread_that_does_not_compute_passes_the_flight_on() {
     let flights = Flights::default();
     let flight = lease(&flights, b"k", 1300);

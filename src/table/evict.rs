@@ -121,6 +121,10 @@ impl Table {
     #[inline(never)]
     fn pay(&self, writer: &mut Writer, arena: &TryArc<Arena>, bytes: u64, terms: &Terms) {
         let bounds = &terms.bounds;
+        // An entry that will be refused evicts none.
+        if bytes >= bounds.max_bytes {
+            return;
+        }
         // More if the oldest chunk would not be empty when the youngest is full.
         let left = writer.closing.as_ref().map_or(0, Closing::left_bytes);
         let is_behind = left > 0 && arena.is_behind(left + 4 * bytes, bounds);

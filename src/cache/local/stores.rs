@@ -235,7 +235,11 @@ impl<P: Policy> LocalCache<P> {
     #[cold]
     #[inline(never)]
     fn evict_cleared(&self, bytes: u64, bounds: &Bounds) {
-        while self.table.would_evict(bytes, bounds) && self.policy.evict_cleared(&self.table) {
+        // One that will be refused evicts nothing.
+        while bytes < bounds.max_bytes
+            && self.table.would_evict(bytes, bounds)
+            && self.policy.evict_cleared(&self.table)
+        {
             epoch::flush();
         }
     }
