@@ -343,6 +343,33 @@ fn large_values_get_the_memory_of_the_table_of_many_small_ones() {
     assert!(with * 100 >= without * 85, "{with} bytes are live, {without} without small ones before");
 }
 
+#[test]
+fn a_table_that_cannot_grow_takes_every_value_and_keeps_what_is_used() {
+    let _alone = alone();
+    // Two segments are as full as they may be before the bytes are used up.
+    let cache = cache(760 << 10);
+    let (keys, mut lost, mut pins) = (40_000, 0, VecDeque::new());
+    for key in 0..keys {
+        assert!(set(&cache, key, 8), "{key}");
+        pins.push_back((key, cache.peek(&key.to_le_bytes()).unwrap().unwrap()));
+        if pins.len() > 100 {
+            let (key, pin) = pins.pop_front().unwrap();
+            assert_eq!(pin.entry.value(), key.to_le_bytes());
+        }
+        if key >= 500 && !has(&cache, key % 500) {
+            lost += 1;
+            assert!(set(&cache, key % 500, 8));
+        }
+    }
+    let stats = cache.stats().unwrap();
+    assert_eq!(stats.evictions + stats.info.size, keys + lost);
+    assert!(stats.live_bytes < 600 << 10, "{} bytes would fill the cache", stats.live_bytes);
+    assert!(lost < 200, "{lost} of 39,500 lookups of used values");
+    drop(pins);
+    cache.clear().unwrap();
+    assert_eq!(cache.stats().unwrap().bytes, 0);
+}
+
 /// Where each entry of a cache is, and what it takes.
 struct Places<'c> {
     cache: &'c Cache,
