@@ -69,7 +69,7 @@ impl Reshape {
         Ok(Reshape { directory, replaced: (old, [full, ptr::null_mut()]) })
     }
 
-    /// Less room for entries with this hash, if a smaller shape is half full at most, and there is memory for it: a
+    /// Less room for entries with this hash, if a smaller shape is two thirds full at most, and there is memory for it: a
     /// segment of half the size, or one in place of two.
     ///
     /// # Safety

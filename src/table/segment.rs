@@ -435,6 +435,41 @@ mod tests {
     use super::super::draft::Draft;
     use super::*;
 
+    /// Entries that take no part in anything but segments, and their hashes.
+    fn entries(count: u64) -> Vec<(crate::table::Pinned, u64)> {
+        let entry = |key: u64| Draft::new(&key.to_le_bytes(), None).finish().unwrap().into_pinned();
+        (0..count).map(entry).map(|entry| (hash(entry.key()), entry)).map(|(hash, entry)| (entry, hash)).collect()
+    }
+
+    fn with<'e>(count: usize, entries: impl IntoIterator<Item = &'e (crate::table::Pinned, u64)>) -> Segment {
+        let segment = Segment::try_new(count).unwrap();
+        entries.into_iter().for_each(|(entry, hash)| segment.insert(entry.entry().header(), *hash));
+        segment
+    }
+
+    #[test]
+    fn a_segment_shrinks_or_merges_if_the_smaller_one_is_two_thirds_full() {
+        let entries = entries(100);
+        let with = |count, len| with(count, &entries[..len]);
+        // 16 buckets are full with 80 entries, 8 with 40: two thirds are 26.
+        assert!(with(16, 26).is_sparse() && !with(16, 27).is_sparse());
+        assert!(!with(1, 0).is_sparse(), "none is smaller");
+        assert!(with(16, 26).may_merge(&with(16, 27)) && !with(16, 27).may_merge(&with(16, 27)));
+    }
+
+    #[test]
+    fn a_segment_without_entries_has_none_that_overflowed() {
+        let entries = entries(90);
+        let segment = with(16, &entries);
+        let overflowed = || segment.buckets().iter().any(|bucket| bucket.tags().overflowed() != 0);
+        assert!(overflowed());
+        for (entry, hash) in &entries {
+            let (position, _) = segment.find(&Hashed::with_hash(entry.key(), *hash)).unwrap();
+            segment.remove(position, *hash);
+        }
+        assert!(!overflowed(), "each lookup that finds nothing would search on");
+    }
+
     #[test]
     fn a_removed_entry_is_not_found_next_to_an_entry_with_the_same_tag() {
         let entries: Vec<_> = [b"a", b"b"].map(|key| Draft::new(key, None).finish().unwrap().into_pinned()).into();

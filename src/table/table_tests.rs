@@ -151,6 +151,30 @@ fn a_table_that_has_become_small_takes_as_little_as_one_that_always_was() {
     assert!((0..MANY).all(|at| get(&table, &key(at)).is_some()) && table.len() == u64::from(MANY));
 }
 
+/// Segments are buddies only if both are halves of one.
+#[test]
+fn a_segment_is_not_merged_with_a_part_of_its_other_half() {
+    const FIRST_BIT: u32 = super::super::directory::SLOT;
+    let is_low = |key: &u64| Hashed::from(&key.to_le_bytes()[..]).hash() >> FIRST_BIT & 1 == 0;
+    let keys = |low: bool, count: usize| (0u64..).filter(move |key| is_low(key) == low).take(count);
+    let table = Table::new();
+    let insert = |key: u64| _ = table.insert(owned_entry(&key.to_le_bytes(), b"value"), true, &Terms::NONE);
+    let remove = |key: u64| assert!(table.remove(&key.to_le_bytes()[..].into(), &Bounds::NONE));
+    let has = |key: u64| get(&table, &key.to_le_bytes()).is_some();
+    // One half is in several segments, each so small that one more would have room in it.
+    keys(true, 3000).chain(keys(false, 16_000)).for_each(insert);
+    keys(false, 16_000).skip(8000).for_each(remove);
+    keys(true, 3000).skip(1000).for_each(remove);
+    assert!(keys(true, 1000).chain(keys(false, 8000)).all(has));
+    keys(true, 20_000).chain(keys(false, 20_000)).for_each(insert);
+    assert!(keys(true, 20_000).chain(keys(false, 20_000)).all(has));
+    keys(true, 20_000).chain(keys(false, 20_000)).for_each(|key| {
+        remove(key);
+        assert!(!has(key));
+    });
+    assert_eq!(table.len(), 0);
+}
+
 #[test]
 fn what_a_thread_has_replaced_takes_little_of_a_small_table() {
     let table = Table::new();
