@@ -323,6 +323,35 @@ fn what_took_long_to_compute_stays_when_the_directory_is_full() {
 }
 
 #[test]
+fn what_was_replaced_or_removed_does_not_come_back_when_the_directory_is_full() {
+    let scratch = Scratch::fast();
+    let options = Options { max_bytes: Some(1 << 20), ..at_once() };
+    let put = |space: &Space, key: &[u8], value: &[u8], cost_ns| {
+        assert_eq!(space.store(Entry { key, value, cost_ns }).unwrap(), Stored::Stored);
+    };
+    // Old values that took long, in a segment of a process that is gone.
+    let old = open(scratch.path(), options);
+    [&b"replaced"[..], b"removed"].iter().for_each(|key| put(&old, key, b"old", 1 << 50));
+    drop(old);
+    // They are replaced and removed by another process, in a segment that is cheap to lose.
+    let new = open(scratch.path(), options);
+    put(&new, b"replaced", b"new", 1);
+    assert!(new.remove(b"removed").unwrap());
+    drop(new);
+    let filler = open(scratch.path(), options);
+    for key in 0..3000 {
+        put(&filler, &number(key), &[1; 1000], 1 << 30);
+        if key.is_multiple_of(100) {
+            let space = open(scratch.path(), options);
+            assert_ne!(get(&space, b"replaced").as_deref(), Some(&b"old"[..]), "after {key} stores");
+            assert_eq!(get(&space, b"removed"), None, "after {key} stores");
+        }
+    }
+    assert!(filler.health().evicted().entries > 1000);
+    assert_eq!(get(&filler, b"replaced"), None, "its segment is worth least");
+}
+
+#[test]
 fn what_is_kept_of_a_removed_segment_hides_no_newer_value() {
     let scratch = Scratch::fast();
     let options = Options { max_bytes: Some(1 << 20), refresh: Duration::from_secs(3600), ..Options::default() };
