@@ -305,6 +305,36 @@ fn a_removal_while_a_value_is_computed_leaves_neither_value_nor_lease() {
 }
 
 #[test]
+fn a_mice_whose_lease_another_process_has_ended_is_not_near_either() {
+    let Some(server) = Running::start(&[]) else { return };
+    let mice = || mice(&url(&server), Options { remote: leases(LONG), ..Options::default() });
+    let (one, two, key) = (mice(), mice(), key(1));
+    let computed = Cache::from(one.clone()).memoize(&key, |draft| {
+        two.clear()?;
+        let mice = record(b"stale");
+        mice.write(draft.reserve(mice.record_len())?);
+        Ok(())
+    });
+    assert_eq!(computed.unwrap().origin, Origin::NotStored(Some(Refusal::Cleared)));
+    assert!(one.get(&key).unwrap().is_none());
+    assert_eq!(server.ask::<u64>("DBSIZE"), 0);
+}
+
+#[test]
+fn a_value_whose_claim_failed_replaces_none_that_was_stored_meanwhile() {
+    let Some(server) = Running::start(&[]) else { return };
+    let (one, two) = (elsewhere(&url(&server), leases(LONG)), elsewhere(&url(&server), leases(LONG)));
+    server.ask::<()>("CONFIG SET maxmemory 1");
+    let value = one.memoize(b"k", |draft| {
+        server.ask::<()>("CONFIG SET maxmemory 0");
+        two.set(b"k", b"first")?.unwrap();
+        draft.write(b"late")
+    });
+    assert_eq!(value.unwrap().entry.value(), b"late");
+    assert_eq!(one.get(b"k").unwrap().unwrap().entry.value(), b"first");
+}
+
+#[test]
 fn a_removal_while_a_thread_waits_for_another_process_leaves_no_lease() {
     let Some(server) = Running::start(&[]) else { return };
     let (one, two) = (elsewhere(&url(&server), leases(LONG)), elsewhere(&url(&server), leases(LONG)));
