@@ -3,7 +3,8 @@
 mod disk_sample;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
 
 use disk_sample::Scratch;
 use phicache::cache::{Cache, Cost, DictCache, DiskCache, DiskOptions, OnFull, Options, Origin, Refusal};
@@ -255,6 +256,39 @@ fn a_cache_full_of_pins_refuses_until_one_is_released_and_then_stores_at_once() 
     let stats = cache.stats().unwrap();
     assert!(stats.evictions - before.evictions <= 100, "{stats:?}");
     assert!(stats.bytes <= MIB / 4);
+}
+
+#[test]
+fn a_cache_full_of_pins_of_another_thread_stores_soon_after_that_one_has_released_them() {
+    let _alone = alone();
+    let cache = cache(MIB / 4);
+    let (pinned, wait) = mpsc::channel();
+    let (release, told) = mpsc::channel::<()>();
+    let (stored, refused) = thread::scope(|scope| {
+        let cache = &cache;
+        scope.spawn(move || {
+            // So few that they are in hazard slots, which leave no trace when they are released.
+            let pin = |key: u64| {
+                assert!(set(cache, key, 60_000));
+                cache.get(&key.to_le_bytes()).unwrap().unwrap()
+            };
+            let mut pins: Vec<_> = (0..4).map(pin).collect();
+            for _ in 0..2 {
+                pinned.send(()).unwrap();
+                told.recv().unwrap();
+                pins.clear();
+            }
+        });
+        wait.recv().unwrap();
+        let stored = (10..1000).filter(|key| set(cache, *key, 60_000)).count();
+        release.send(()).unwrap();
+        wait.recv().unwrap();
+        let refused = (1000..2000).take_while(|key| !set(cache, *key, 60_000)).count();
+        release.send(()).unwrap();
+        (stored, refused)
+    });
+    assert_eq!(stored, 0, "all are pinned");
+    assert!(refused <= 64, "{refused} are refused after the release");
 }
 
 fn value_of(key: u64) -> Vec<u8> {

@@ -209,3 +209,30 @@ pub fn clean(space: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_damaged_lease_is_replaced_unless_another_process_has_the_lock() {
+        let folder = std::env::temp_dir().join(format!("phicache-leases-{}", std::process::id()));
+        let leases = Leases::new(&folder, (0o700, 0o600));
+        let whole = |computation| format!("{MAGIC} {:08x} {} 1\n", 1, leases.token(computation));
+        assert!(leases.take(7, 0, HOUR, Some(true)).unwrap());
+        // Of a computation that would have it if the rest were not there.
+        for (number, damaged) in [String::new(), "damaged".into(), whole(1).replace('\n', " more\n"), whole(2) + "\n"]
+            .into_iter()
+            .enumerate()
+        {
+            for (lock, may) in [(Some(false), false), (Some(true), true), (None, true)] {
+                std::fs::write(leases.path(7), &damaged).unwrap();
+                let taken = leases.take(7, 100 + number as u64, HOUR, lock).unwrap();
+                assert_eq!(taken, may, "{damaged:?}, {lock:?}");
+            }
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
