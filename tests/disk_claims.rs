@@ -6,7 +6,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 
 use disk_sample::{FINGERPRINT, Scratch, at_once, files, get, open, store};
@@ -96,6 +96,35 @@ fn of_64_processes_one_computes() {
         }
         assert_eq!(notes(path).len(), 1, "lease of {lease_ms} ms");
         assert!(lease_files(path).is_empty());
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_computation_whose_key_was_removed() {
+    let removals: [fn(&Cache); 2] = [|cache| assert!(!cache.remove(b"k").unwrap()), |cache| cache.clear().unwrap()];
+    for (lease, remove) in [None, Some(Duration::from_secs(3600))].into_iter().zip(removals) {
+        let scratch = Scratch::new();
+        let (cache, _holder) = cache(scratch.path(), lease);
+        let (send, receive) = mpsc::channel();
+        std::thread::scope(|threads| {
+            let outer = cache.memoize(b"k", |draft| {
+                remove(&cache);
+                threads.spawn(|| {
+                    let value = cache.memoize(b"k", |draft| draft.write(b"new")).unwrap();
+                    send.send((value.entry.value().to_vec(), value.origin)).unwrap();
+                });
+                // As if it needed what the other thread computes.
+                let inner = receive.recv_timeout(Duration::from_secs(60));
+                assert_eq!(inner, Ok((b"new".to_vec(), Origin::Computed)));
+                draft.write(b"old")
+            });
+            let outer = outer.unwrap();
+            assert_eq!((outer.entry.value(), outer.origin), (&b"old"[..], Origin::NotStored(Some(Refusal::Cleared))));
+        });
+        assert_eq!(cache.get(b"k").unwrap().unwrap().entry.value(), b"new");
+        // Both claims have ended.
+        assert!(!open(scratch.path(), disk::Options { lease, ..at_once() }).is_claimed(b"k"));
+        assert!(lease_files(scratch.path()).is_empty());
     }
 }
 

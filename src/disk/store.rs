@@ -13,6 +13,7 @@ use super::names::Name;
 use super::open_files::Closes;
 use super::segment::{Segment, is_value};
 use super::space::{Options, Space};
+use super::stamp::Stamp;
 use super::writer::{Usable, Writer};
 use super::{bound, compact, context, value_files};
 use crate::error::{Error, Result};
@@ -168,7 +169,7 @@ impl Space {
         let mut listed = self.listed.lock();
         // Its file is removed with all others.
         *writer = None;
-        *listed = None;
+        *listed = Stamp::default();
         let discarded = self.watch(self.directory.discard(&self.folder));
         self.drop_all();
         self.reads.clear();

@@ -70,6 +70,8 @@ impl<B: Backing> SharedCache<B> {
         let (began, counted) = (Instant::now(), Cell::default());
         loop {
             match self.fetch_or_claim(flight, &counted)? {
+                // Then nobody else has it, or another process took it just now.
+                Decision::Wait if self.release_stale(flight) => (),
                 Decision::Wait if patient => waiting(|| thread::sleep(self.polling.pause(began.elapsed()))),
                 decision => return Ok(decision),
             }
@@ -102,6 +104,19 @@ impl<B: Backing> SharedCache<B> {
                 }
             },
         }
+    }
+
+    /// Releases the claim that a computation of this process has on the key of `flight`, if the key was removed or the
+    /// cache cleared since: its value is not stored, so nobody needs to wait for it. A thread that did would wait
+    /// forever if that computation waits for it, because no search for wait cycles sees a claim.
+    fn release_stale(&self, flight: &TryArc<Flight>) -> bool {
+        let has_claim = |stale: &Flight| stale.noted() == KeyClaim::Granted.to_note();
+        let Some(stale) = self.near().flights().find_stale(flight.key(), flight.hash(), has_claim) else {
+            return false;
+        };
+        stale.note(KeyClaim::None.to_note());
+        self.backing.release(flight.key(), stale.number(), KeyClaim::Granted);
+        true
     }
 
     /// Waits for another process that computes a key, at most for `time`.
