@@ -741,6 +741,9 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::purview_cache(1 << 20);
 #elif CASE == 258  // write add_to_key
     phicache::key().add(visited_more());
+#elif CASE == 259  // deleted
+    const phicache::memo memo{[](int n) { return n; }};
+    phicache::memo copy = memo;
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif
