@@ -256,6 +256,14 @@ public:
     mice_cache(mice_cache&&) noexcept = default;
     mice_cache& operator=(mice_cache&&) noexcept = default;
     mice_cache() = delete;  // it needs a subsystem
+    template <class Options, class... More, std::enable_if_t<std::is_same_v<Options, cache_options>, int> = 0>
+    mice_cache(const subsystem&, const Options& the_parent_comes_before_the_options, const More&...) = delete;
+    template <class Other,
+              std::enable_if_t<!std::is_convertible_v<const Other&, const subsystem&> &&
+                                   !std::is_convertible_v<const Other&, phicache_mice_cache*> &&
+                                   !std::is_null_pointer_v<Other> && !std::is_base_of_v<mice_cache, Other>,
+                               int> = 0>
+    explicit mice_cache(const Other& it_needs_a_subsystem) = delete;
     mice_cache(const mice_cache&) = delete;  // said here too, so that the message is short
     mice_cache& operator=(const mice_cache&) = delete;
     /// A cache where its parent is; the parent must be the cache of the same system, uncut. Without a parent: in this

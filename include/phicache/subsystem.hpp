@@ -19,6 +19,7 @@ PHICACHE_HPP_BEGIN
 /// severs nothing is still a cut; no cut is an empty std::optional.
 class cut {
 public:
+    cut() = delete;  // made by one of the functions below
     /// Severs each node from the targets in its mask.
     static cut from_masks(span<const node_set> severed) { return try_from_masks(severed).value(); }
     /// @copydoc from_masks
@@ -188,6 +189,7 @@ inline auto scoped_key_writer(phicache_subsystem* system, text prefix, direction
 /// copies share it.
 class subsystem : public shared_owner<phicache_subsystem, phicache_subsystem_free> {
 public:
+    subsystem() = delete;  // it needs a network
     /// Takes ownership of a C handle; `size` is the number of nodes of its network.
     subsystem(phicache_subsystem* handle, std::size_t size) noexcept : shared_owner(handle), size_(size) {}
     /// The subsystem `nodes` of a network in `state` (0 or 1 for each node of the network). The connections of the
