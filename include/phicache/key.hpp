@@ -66,6 +66,7 @@ public:
     /// Appends one element:
     /// - nullptr, a null `const char*` or std::nullopt: none;
     /// - bool, an integer, a double or float, text, `bytes`, `direction`, `node_set`;
+    /// - an array of `char`: text, to its first NUL. Of numbers in one, add a `span<const char>`;
     /// - std::optional: none, or its value; one of optionals: none, or a tuple of its value;
     /// - contiguous doubles such as std::vector<double>: an array of doubles;
     /// - std::set, std::unordered_set: a set; std::unordered_map: a set of pairs;
