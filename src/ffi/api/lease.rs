@@ -219,7 +219,7 @@ pub unsafe extern "C" fn phicache_lease_complete(
 ) -> phicache_status {
     catch_panics("phicache_lease_complete", || {
         let out = optional(out, "out")?;
-        let value = free::<Lease, _>(lease, "lease")?.ok_or_else(|| null("lease"))?.complete()?;
+        let value = free::<Lease, _>(lease, "lease")?.ok_or_else(|| no_handle("lease"))?.complete()?;
         if let Some(out) = out {
             out.fill(value);
         }
