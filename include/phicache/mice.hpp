@@ -19,7 +19,8 @@ PHICACHE_HPP_BEGIN
 /// The maximally irreducible cause or effect of a mechanism: the purview with the largest small φ, and that φ. The
 /// payload is any other data of the caller (repertoires, the partition), of a type that `dict_cache::set` takes, also
 /// one of several parts (see `value_writer`);
-/// `mice<>` (declared in phicache_fwd.hpp) borrows bytes, `mice<std::vector<double>>` owns its numbers.
+/// `mice<>` (declared in phicache_fwd.hpp) borrows bytes, `mice<std::vector<double>>` owns its numbers. A function given
+/// to `memoize` returns one that owns, because its own variables are gone when the record is stored.
 template <class Payload>
 struct mice {
     direction dir = direction::cause;
