@@ -768,6 +768,12 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     phicache::key_bytes bytes("iron");
 #elif CASE == 270  // use_key_of
     phicache::key_bytes bytes(1, 2.5);
+#elif CASE == 271  // it_needs_the_fingerprint_of_a_network
+    (void)phicache::subsystem("network", {1}, {0});
+#elif CASE == 272  // use_node_set_of_indices_or_from_mask
+    (void)phicache::subsystem(phicache::fingerprint(), {1}, number);
+#elif CASE == 273  // use_node_set_of_indices_or_from_mask
+    (void)phicache::subsystem(phicache::fingerprint(), {1}, std::vector<int>{0});
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

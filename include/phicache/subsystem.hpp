@@ -198,6 +198,12 @@ public:
     subsystem(const fingerprint& network, const node_states& state, node_set nodes,
               span<const node_set> connections = {}, const std::optional<cut>& severed = {})
         : subsystem(try_make(network, state, nodes, connections, severed).value()) {}
+    template <class Network, std::enable_if_t<!std::is_convertible_v<const Network&, fingerprint>, int> = 0>
+    subsystem(const Network& it_needs_the_fingerprint_of_a_network, const node_states&, node_set,
+              span<const node_set> = {}, const std::optional<cut>& = {}) = delete;
+    template <class Nodes, std::enable_if_t<!std::is_convertible_v<const Nodes&, node_set>, int> = 0>
+    subsystem(const fingerprint&, const node_states&, const Nodes& use_node_set_of_indices_or_from_mask,
+              span<const node_set> = {}, const std::optional<cut>& = {}) = delete;
     static expected<subsystem> try_make(const fingerprint& network, const node_states& state, node_set nodes,
                                         span<const node_set> connections = {}, const std::optional<cut>& severed = {}) {
         if (!state.is_valid()) {
