@@ -708,7 +708,8 @@ fn in_a_cluster_the_mice_of_a_system_are_on_one_node_and_leases_beside_their_val
 
 /// Stores a batch and compares each answer with the server afterwards. Returns how many were stored and how many not.
 fn store_and_look(cache: &Cache, pairs: &[(&[u8], &[u8])], strict: bool, why: &str) -> (usize, usize) {
-    let answers = cache.set_many(pairs);
+    let mut answers = Vec::new();
+    cache.set_many(pairs.iter().copied(), |answer| answers.push(answer));
     let mut stored = 0;
     for ((key, value), answer) in pairs.iter().zip(&answers) {
         // A key whose node is down now cannot be compared.
@@ -777,7 +778,9 @@ fn an_invalid_value_of_a_batch_does_not_affect_the_others() {
     let mut good = vec![0; record(b"payload").record_len()];
     record(b"payload").write(&mut good);
     let keys = [key(1), key(2), key(3)];
-    let answers = cache.set_many(&[(&keys[0], &good), (&keys[1], b"no record"), (&keys[2], &good)]);
+    let pairs: [(&[u8], &[u8]); 3] = [(&keys[0], &good), (&keys[1], b"no record"), (&keys[2], &good)];
+    let mut answers = Vec::new();
+    cache.set_many(pairs.into_iter(), |answer| answers.push(answer));
     assert!(matches!(answers[..], [Ok(Ok(())), Err(Error::Damaged(_)), Ok(Ok(()))]), "{answers:?}");
     assert_eq!(cache.size().unwrap(), 2);
 }
