@@ -90,10 +90,10 @@ impl Space {
         if in_file > self.max_bytes() / 4 {
             return Ok(Stored::TooLong);
         }
-        let mut bytes = Vec::new();
         let content = |file: ValueFile| if has_file { Content::File(file) } else { Content::Value(entry.value) };
         let none = ValueFile { number: 0, key_len: 0, value_len: 0, digest: [0; 16] };
         let mut record = Record { key, content: content(none), cost: entry.cost_ns as f32 };
+        let mut bytes = record.buffer().map_err(Failure::of("store a value in", &self.folder))?;
         let current = self.ready(writer, hash, record.len() as u64, in_file)?;
         let mut written = None;
         if has_file {
@@ -142,7 +142,7 @@ impl Space {
         let record = Record { key, content: Content::Removed, cost: 0.0 };
         let remove = |writer: &mut MutexGuard<Option<Writer>>| {
             let current = self.ready(writer, hash, record.len() as u64, 0)?;
-            let mut bytes = Vec::new();
+            let mut bytes = record.buffer().map_err(Failure::of("remove a value from", &self.folder))?;
             record.encode(&current.segment.header, current.end, &mut bytes);
             self.append(writer, hash, &record, &bytes)
         };
@@ -376,8 +376,8 @@ impl Space {
             let Ok(bytes) = segment.read(offset, extent) else { continue };
             let Some(record) = Record::decode(&segment.header, offset, &bytes) else { continue };
             if self.reads.has(hash) || f64::from(record.cost) > 4.0 * mean * extent.len() as f64 {
+                let Ok(mut copy) = record.buffer() else { continue };
                 room -= extent.len() as u64;
-                let mut copy = Vec::new();
                 record.encode(&writer.segment.header, writer.end, &mut copy);
                 let at = writer.end;
                 writer.append(&copy)?;

@@ -275,12 +275,17 @@ pub unsafe extern "C" fn phicache_cache_set_many(
             own.insert(if out_statuses.is_null() { &mut [] } else { outs(out_statuses, count, "out_statuses")? });
         let keys = all_bytes(keys, count, ["keys", "one of the keys"])?.iter().map(lent_bytes);
         let values = all_bytes(values, count, ["values", "one of the values"])?.iter().map(lent_bytes);
-        let answers = cache_of(cache)?.set_many(&keys.zip(values).collect::<Vec<_>>());
-        statuses.iter_mut().zip(&answers).for_each(|(status, answer)| {
-            *status = answer.as_ref().map_or_else(status_of, |stored| self::stored(*stored))
+        let (mut rest, mut first) = (statuses.iter_mut(), Ok(PHICACHE_OK));
+        cache_of(cache)?.set_many(keys.zip(values), |answer| {
+            if let Some(status) = rest.next() {
+                *status = answer.as_ref().map_or_else(status_of, |stored| self::stored(*stored));
+            }
+            if let (Err(error), Ok(_)) = (answer, &first) {
+                first = Err(error);
+            }
         });
         filled = true;
-        answers.into_iter().try_for_each(|answer| answer.map(drop)).map(|()| PHICACHE_OK)
+        first
     });
     if let (false, Some(statuses)) = (filled, own) {
         statuses.fill(status);
