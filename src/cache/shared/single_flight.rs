@@ -74,10 +74,10 @@ impl<B: Backing> SharedCache<B> {
     }
 
     fn fetch_or_claim(&self, flight: &TryArc<Flight>, counted: &Cell<bool>) -> Result<Decision> {
-        let generation = self.near.generation();
+        let visit = self.near.visit(&flight.hashed(), false);
         let mut draft = self.near.draft(flight.key());
         let take = |draft: Draft, cost| {
-            let entry = self.near.keep(draft.finish()?, generation, false, cost).0;
+            let entry = self.near.keep(visit, draft.finish()?, cost);
             Ok(Decision::Take(Value { entry, origin: Origin::Hit }))
         };
         if let Some(cost) = self.fetch_into(&mut draft, counted)? {
@@ -156,11 +156,14 @@ impl<B: Backing> SharedCache<B> {
         let (entry, origin, is_released) = match (checked, flight.permit()) {
             (Err(reason), _) => (new_entry.into_pinned(), self.near().refused(reason), false),
             (Ok(()), StorePermit::Granted) => {
-                let outcome = self.backing.complete(flight.key(), number, claim, new_entry.value(), cost);
-                let (entry, near) = match self.near.keeps() && outcome != StoreOutcome::Superseded {
+                let key = flight.hashed();
+                let visit = self.near.visit(&key, true);
+                let outcome = self.backing.complete(key.key, number, claim, new_entry.value(), cost);
+                let keep = |may_keep| match may_keep && outcome != StoreOutcome::Superseded {
                     true => self.near().keep(new_entry, false, cost),
                     false => (new_entry.into_pinned(), false),
                 };
+                let (entry, near) = self.near.end_store(visit, &key, outcome == StoreOutcome::Stored, keep);
                 let stored = self.stored(outcome, near);
                 let origin = stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed);
                 (entry, origin, outcome == StoreOutcome::Stored)
