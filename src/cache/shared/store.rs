@@ -9,6 +9,7 @@ use crate::cache::computed::Flights;
 use crate::cache::policy::Policy;
 use crate::cache::value::{Cost, Refusal, Stored};
 use crate::error::Result;
+use crate::key::check_len;
 use crate::table::{Draft, Hashed, OwnedEntry};
 
 impl<B: Backing> SharedCache<B> {
@@ -19,12 +20,17 @@ impl<B: Backing> SharedCache<B> {
 
     /// As [`SharedCache::set`], for a value that would take this cost to compute again.
     pub fn set_with_cost(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<Stored> {
-        match self.near().policy().check(key, value, self.near().config())? {
+        match self.check(key, value)? {
             Err(reason) => Ok(Err(self.near().refuse(reason))),
             // A value that is not kept near is sent without a copy: it may be long.
             Ok(()) if !self.near.keeps() => Ok(self.stored(self.backing.set(key, value, cost)?, false)),
             Ok(()) => self.set_checked(key, cost, |draft| draft.write(value)),
         }
+    }
+
+    fn check(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        check_len(key)?;
+        self.near().policy().check(key, value, self.near().config())
     }
 
     /// Stores a value that `write` writes and that was checked, at the backing and near.
@@ -65,7 +71,7 @@ impl<B: Backing> SharedCache<B> {
         let mut answers: Vec<Result<Stored>> = pairs
             .iter()
             .map(|(key, value)| {
-                let checked = self.near().policy().check(key, value, self.near().config())?;
+                let checked = self.check(key, value)?;
                 Ok(checked.map_err(|reason| self.near().refuse(reason)))
             })
             .collect();
