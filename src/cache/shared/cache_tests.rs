@@ -148,8 +148,10 @@ fn set(cache: &Tested, value: &[u8]) -> Stored {
 /// Ways to read the key.
 const READS: [fn(&Tested) -> Option<Vec<u8>>; 3] = [get, many, begin];
 
+type Change = fn(&Tested);
+
 /// Ways to change the key, and its value afterwards.
-const CHANGES: [(fn(&Tested), Option<&[u8]>); 4] = [
+const CHANGES: [(Change, Option<&[u8]>); 4] = [
     (|cache| set(cache, b"new").unwrap(), Some(b"new")),
     (|cache| cache.set_many(&[(KEY, b"new")]).into_iter().for_each(|set| set.unwrap().unwrap()), Some(b"new")),
     (|cache| assert!(cache.remove(KEY).is_ok()), None),
@@ -208,7 +210,7 @@ fn of_changes_that_overlap_the_near_cache_keeps_what_the_backing_has() {
             let what = format!("change {first}, in the middle change {second}");
             let cache = cache();
             set(&cache, b"old").unwrap();
-            during(&cache.backing.before, &cache, move |cache| other(cache));
+            during(&cache.backing.before, &cache, other);
             one(&cache);
             check(&cache, expected, &what);
             set(&cache, b"old").unwrap();
