@@ -279,10 +279,11 @@ impl Space {
         let _ = self.watch(self.refresh_if_due());
         let old = self.locate(hash);
         let ended = writer.take_if(|current| {
+            current.longest = files::longest();
             let sealed = current.sealed_with(len);
             let full = current.end > HEADER as u64
                 && (sealed + current.file_bytes + bound::rounded(in_file) > self.segment_bytes()
-                    || sealed > files::longest());
+                    || sealed > current.longest);
             // Its records would be taken for older ones than the one that is replaced.
             let late = old.as_ref().is_some_and(|old| old.segment.name > current.segment.name);
             current.is_lost() || full || late || current.files >= MOST_FILES
