@@ -145,10 +145,11 @@ fn set(cache: &Tested, value: &[u8]) -> Stored {
     cache.set(KEY, value).unwrap()
 }
 
-/// Ways to read the key.
-const READS: [fn(&Tested) -> Option<Vec<u8>>; 3] = [get, many, begin];
-
+type Read = fn(&Tested) -> Option<Vec<u8>>;
 type Change = fn(&Tested);
+
+/// Ways to read the key.
+const READS: [Read; 3] = [get, many, begin];
 
 /// Ways to change the key, and its value afterwards.
 const CHANGES: [(Change, Option<&[u8]>); 4] = [
