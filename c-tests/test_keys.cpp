@@ -279,6 +279,19 @@ void a_full_array_of_characters_ends_without_a_nul() {
     } iron{{'F', 'e'}, {'A', '\0'}};
     CHECK(key::of(iron.symbol).encode() == key::of("Fe").encode());
     CHECK(key::of(iron.next).encode() == key::of("A").encode());
+    CHECK(bytes(iron.symbol) == bytes("Fe"));
+    CHECK(bytes(iron.next) == bytes("A"));
+    char buffer[8] = "Fe";
+    CHECK(bytes(buffer) == bytes("Fe"));
+}
+
+void an_array_of_characters_is_text_and_a_span_of_it_all_characters() {
+    const char states[] = {0, 1, 0, 1};
+    CHECK(bytes(states).empty());
+    CHECK_INT(bytes(phicache::span<const char>(states)).size(), 4);
+    CHECK_INT(bytes(std::array<char, 4>{0, 1, 0, 1}).size(), 4);
+    const char others[] = {0, 0, 1, 1};
+    CHECK(key::of(phicache::span<const char>(states)).encode() != key::of(phicache::span<const char>(others)).encode());
 }
 
 void a_text_is_not_cut_at_a_nul() {
@@ -633,6 +646,7 @@ int main() {
     RUN(every_type_has_its_element);
     RUN(the_elements_of_an_object_do_not_run_into_those_of_the_next);
     RUN(a_full_array_of_characters_ends_without_a_nul);
+    RUN(an_array_of_characters_is_text_and_a_span_of_it_all_characters);
     RUN(a_text_is_not_cut_at_a_nul);
     RUN(a_vector_of_a_library_is_an_array_of_doubles);
     RUN(numbers_of_the_standard_library_have_the_keys_of_julia);

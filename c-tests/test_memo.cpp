@@ -282,7 +282,7 @@ void bad_arguments_are_errors_and_call_nothing() {
 void a_memo_moves() {
     memo<int(int)> f{twice};
     f(1);
-    memo<int(int)> moved = std::move(f);
+    memo moved = std::move(f);  // has the signature of f
     CHECK_INT(moved(1), 2);
     CHECK_INFO(moved, 1, 1, 1);
     CHECK_MESSAGE("the memo was moved from", f(1));

@@ -427,6 +427,7 @@ static void the_view_takes_records_and_refuses_other_bytes(void) {
     REQUIRE_OK(phicache_mice_cache_as_cache(parent, &view));
     REQUIRE_OK(phicache_mice_cache_as_cache(child, &child_view));
     CHECK_STATUS(phicache_cache_set(view, text("a"), text("no record")), PHICACHE_ERROR_DAMAGED);
+    CHECK_CONTAINS(phicache_last_error(), "9 bytes that are not a MICE record; phicache_result_mice");
     CHECK_OK(phicache_mice_encode(&none, record, sizeof record, &len));
     CHECK_STATUS(phicache_cache_set(view, text("a"), bytes(record, len)), PHICACHE_REFUSED_PHI);
     CHECK_OK(phicache_mice_encode(&mice, record, sizeof record, &len));

@@ -146,9 +146,11 @@ static void impossible_slices_are_errors_and_leave_nothing(void) {
     keys[1] = no_address();
     memset(pinned, 0xEE, sizeof pinned);
     CHECK_STATUS(phicache_cache_get_many(cache, keys, 2, pinned, &found), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "one of the keys is NULL");
     CHECK_UINT(found, 0);
     CHECK_NO_VALUE(pinned[0]);
     CHECK_STATUS(phicache_cache_get_many(cache, NULL, 2, pinned, &found), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), ": keys is NULL");
     CHECK_STATUS(phicache_cache_read_many(cache, keys, 1, lent, &found), PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_OK(phicache_cache_get_many(cache, NULL, 0, NULL, &found));
     free_cache();

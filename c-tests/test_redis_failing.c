@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include "redis_sample.h"
 
+#include <sys/resource.h>
+
 static phicache_status get(phicache_redis_cache *cache, const char *key) {
     phicache_value value = unset_value();
     const phicache_status status = phicache_redis_cache_get(cache, text(key), &value);
@@ -138,6 +140,61 @@ static void a_computed_value_is_not_lost_with_the_server(void) {
         CHECK_OK(phicache_config_free(config));
     }
 }
+
+#ifndef PHICACHE_SANITIZED /* sanitizers' allocators end a process without memory */
+enum { LONG = 32 << 20 };
+
+static struct rlimit address_space;
+
+static phicache_status without_memory(int without) {
+    struct rlimit limit = address_space;
+    if (without) limit.rlim_cur = 0;
+    return setrlimit(RLIMIT_AS, &limit) == 0 ? PHICACHE_OK : PHICACHE_ERROR_PANIC;
+}
+
+/* The record of the value does not fit into the memory that is left, nor does what is sent. */
+static int32_t compute_long(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+    uint8_t *room = NULL;
+    (void)user_data, (void)call_data, (void)key;
+    if (phicache_result_reserve(result, LONG, &room) != PHICACHE_OK) return -99;
+    memset(room, 7, LONG);
+    return without_memory(1);
+}
+
+static void a_computed_value_is_not_lost_without_memory_to_send_it(void) {
+    phicache_config *config = at_server(0);
+    phicache_cache_options options = no_options();
+    uint8_t *value = (uint8_t *)malloc(LONG);
+    int plain;
+    REQUIRE(value != NULL && getrlimit(RLIMIT_AS, &address_space) == 0);
+    memset(value, 7, LONG);
+    for (plain = 0; plain <= 1; plain++) {
+        const phicache_bytes key = text("long"), whole = bytes(value, LONG);
+        phicache_redis_cache *cache;
+        phicache_value out = unset_value();
+        phicache_status status, many = -99, all;
+        options.no_checksum = plain;
+        cache = new_redis_with(config, options);
+        CHECK_OK(set(cache, "k"));
+        status = phicache_redis_cache_memoize(cache, key, compute_long, NULL, NULL, &out, NULL);
+        CHECK_OK(without_memory(0));
+        CHECK_OK(status);
+        CHECK_BYTES(out.data, out.len, value, LONG);
+        phicache_value_release(&out);
+        CHECK_OK(without_memory(1));
+        all = phicache_cache_set_many(view_of(cache), &key, &whole, 1, &many);
+        CHECK_OK(without_memory(0));
+        CHECK_STATUS(all, PHICACHE_ERROR_OUT_OF_MEMORY);
+        CHECK_STATUS(many, PHICACHE_ERROR_OUT_OF_MEMORY);
+        CHECK_OK(set(cache, "k"));
+        CHECK_OK(get(cache, "k"));
+        CHECK_STATUS(get(cache, "long"), PHICACHE_MISS);
+        CHECK_OK(phicache_redis_cache_free(cache));
+    }
+    free(value);
+    CHECK_OK(phicache_config_free(config));
+}
+#endif
 
 static void a_server_killed_between_two_calls_raises_no_signal_and_comes_back(void) {
     const char *const urls[] = {server.url, server.unix_url};
@@ -492,6 +549,9 @@ int main(void) {
     RUN(a_dead_server_does_not_stop_the_registry_from_clearing_others);
     RUN(a_dead_server_is_an_error_with_server_errors);
     RUN(a_computed_value_is_not_lost_with_the_server);
+#ifndef PHICACHE_SANITIZED
+    RUN(a_computed_value_is_not_lost_without_memory_to_send_it);
+#endif
     RUN(a_server_killed_between_two_calls_raises_no_signal_and_comes_back);
     RUN(a_server_that_was_restarted_while_idle_is_used_at_once);
     RUN(a_frozen_server_costs_one_timeout_only);

@@ -17,6 +17,7 @@ import array
 import ctypes
 import os
 
+# If the system does not find the library, set PHICACHE_LIBRARY=PREFIX/lib/libphicache.so.
 library = ctypes.CDLL(os.environ.get("PHICACHE_LIBRARY", "libphicache.so.0.2"))
 ROW_MAJOR = 0
 

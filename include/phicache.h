@@ -72,6 +72,8 @@
  *    the call.
  *  - A handle comes from a `…_new` function and is freed by its type's `…_free`, which accepts NULL. A freed handle,
  *    or one of another type, is PHICACHE_ERROR_INVALID_HANDLE, until its memory is used for a new handle of its type.
+ *  - What does not fit into the caller's buffer is PHICACHE_ERROR_BUFFER_TOO_SMALL. The buffer then has no result, and
+ *    the call returns the length or number that is needed; a capacity of 0 asks for that alone.
  *  - A value starts at 16-byte alignment, so an array of doubles can be read in place.
  *  - A callback gets its user_data first. It runs on the caller's thread, and no lock is held while it runs. If it
  *    fails, its code is returned unchanged.
@@ -600,8 +602,9 @@ typedef struct phicache_cache_options {
     uint64_t ttl_ms;
     /**
      * Milliseconds that one process may take to compute a value before another computes it too, at most 10^14. For
-     * caches in Redis, 0 lets every process compute at once; see "Redis cache". For disk caches, it is between hosts
-     * only, and 0 lets each host compute; see "Disk cache".
+     * caches in Redis, 0 lets every process compute at once; a value that takes longer is returned and not stored, so
+     * give more than the longest computation takes; see "Redis cache". For disk caches, it is between hosts only, and 0
+     * lets each host compute; see "Disk cache".
      */
     uint64_t lease_ms;
     /** For caches in Redis: 1 makes a failing server an ERROR_REDIS; 0 makes it a miss. */
@@ -837,7 +840,8 @@ typedef int32_t (*phicache_visit)(void *user_data, const struct phicache_entry *
  * Caches store values until the process's resident size reaches a percentage of the memory that the process may use
  * (`phicache_config_set_maximum_memory_percent`). That is the physical memory, or the lowest limit of the control
  * groups that the process is in, including their ancestors (version 1: `memory.limit_in_bytes`; version 2:
- * `memory.max` and `memory.high`).
+ * `memory.max` and `memory.high`). Limits of ancestors that are not mounted, as in containers, are found in version 1
+ * only (in `memory.stat`).
  *
  * There are also hard limits, independent of the percentage: caches stop at 90 % of `RLIMIT_AS`, of `RLIMIT_DATA`,
  * and of a control group's limit. Each is compared with the memory that it counts (for a group, its usage without
@@ -941,8 +945,9 @@ phicache_status phicache_memory_usage(phicache_memory *out);
 
 /**
  * Lists all limits on the memory of this process that were found, measured now: the physical memory, the limits of its
- * control groups and their ancestors (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`),
- * RLIMIT_AS and RLIMIT_DATA. Groups without a limit are not listed.
+ * control groups and their ancestors (version 1: `memory.limit_in_bytes`, and `memory.stat` for the
+ * lowest limit of ancestors that are not mounted; version 2: `memory.max` and `memory.high`), RLIMIT_AS and RLIMIT_DATA.
+ * Groups without a limit are not listed.
  *
  * @param config     [nullable] The configuration, for its maximum memory; NULL is the process default.
  * @param limits     [nullable] Receives the limits; may be NULL if `capacity` is 0. Set `struct_size` of the first one
@@ -1441,6 +1446,9 @@ PHICACHE_MUST_USE phicache_status phicache_key_bytes(phicache_key *key, int32_t 
 
 /**
  * Writes the key (prefix, direction, mechanism, purview), as a builder makes it, untyped. Takes a few nanoseconds.
+ *
+ * For a system without a cut. Results of a cut system differ under the same key: use `phicache_subsystem_key`, or a
+ * cache for each cut.
  *
  * @param prefix     [nullable] The prefix; NULL is "none".
  * @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
@@ -2229,7 +2237,7 @@ phicache_status phicache_result_truncate(phicache_result *result, size_t len);
  * callback to write. A second call starts over. A failure has the same effect as one of `phicache_result_reserve`.
  *
  * @param result       The callback's result.
- * @param mice         The MICE.
+ * @param mice         The MICE. Set `struct_size` first.
  * @param out_payload  [nullable] The first byte of the payload, which may be written until the callback returns. NULL
  *                     only if `mice` has the payload, or its length is 0.
  */
@@ -3336,8 +3344,9 @@ phicache_status phicache_method_free(phicache_method *method);
 /**
  * Gets the method's value for an object and arguments, from the object's cache, or computed on a miss.
  *
- * The key is that of `phicache_cache_key` for the method's prefix and the arguments. A call that bypasses the cache
- * looks up, stores and counts nothing; its `out->origin` is NOT_STORED and REFUSED_DISABLED.
+ * The key is that of `phicache_cache_key` for the method's prefix and the arguments. It does not contain the object, so
+ * objects with one cache read each other's values. A call that bypasses the cache looks up, stores and counts nothing;
+ * its `out->origin` is NOT_STORED and REFUSED_DISABLED.
  *
  * May wait for another thread or process that computes the value, and for the server or the file system, if the
  * values are there.
@@ -3909,8 +3918,10 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  *
  * A file has one context: how its values were computed. It is used with the same context only, so that a program does
  * not take values of another algorithm for its own. The file of a MICE cache also has the fingerprint of its subsystem
- * under its cut, and is loaded only into a MICE cache of the same one. `phicache-info --disk FILE` prints what a file
- * is.
+ * under its cut, and is loaded only into a MICE cache of the same one. That of a cache of `phicache_dict_cache_shared`
+ * has its fingerprint, and is not loaded into one with another. Other dict caches and purview caches have none: if their
+ * keys do not contain the network, as those of `phicache_subsystem_key` and of purviews, let the context contain the
+ * fingerprint. `phicache-info --disk FILE` prints what a file is.
  *
  * The file appears under its name when it is complete and on the storage device. If saving fails, or the process is
  * killed, an older file of that name stays as it was. Programs that have it open go on with it.
@@ -3958,9 +3969,9 @@ phicache_status phicache_cache_save(phicache_cache *cache,
  * @param context  The context that it was saved with.
  * @param out      What has become of the values. Set `struct_size` first.
  * @return OK, also if values were refused or damaged; ERROR_INVALID_ARGUMENT if the file was saved with another context,
- *         from another type of cache or from the MICE of another subsystem or cut: nothing is loaded; ERROR_DAMAGED if it
- *         is not a saved cache, or its description is damaged; ERROR_STORAGE if it cannot be read: what was loaded
- *         before stays.
+ *         from another type of cache, from the MICE of another subsystem or cut, or from a shared dict cache, if this
+ *         one is shared with another fingerprint: nothing is loaded; ERROR_DAMAGED if it is not a saved cache, or its
+ *         description is damaged; ERROR_STORAGE if it cannot be read: what was loaded before stays.
  */
 phicache_status phicache_cache_load(phicache_cache *cache,
                                     const char *path,
@@ -4126,7 +4137,7 @@ phicache_status phicache_lease_set_cost(phicache_lease *lease, uint64_t cost_ns)
  * The lease is freed, also on an error.
  *
  * If the last reservation failed, there is no value: the call fails with the same status, and the computation counts
- * as failed.
+ * as failed. Without a reservation, the value is empty. If the computation has failed, abandon the lease.
  *
  * May wait for the server or the file system, if the values are there.
  *
@@ -4160,7 +4171,7 @@ phicache_status phicache_lease_abandon(phicache_lease *lease);
  *     if (phicache_dict_cache_new(NULL, &options, &cache) != PHICACHE_OK) return 1;
  *     items[0].struct_size = sizeof items[0];
  *     if (phicache_registry_list(items, 16, &count) == PHICACHE_OK)
- *         for (size_t i = 0; i < count && i < 16; i++) use(items[i].name, items[i].info.hits);
+ *         for (size_t i = 0; i < count; i++) use(items[i].name, items[i].info.hits);
  *     phicache_dict_cache_free(cache);
  */
 

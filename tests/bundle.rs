@@ -246,6 +246,29 @@ fn mice_are_loaded_into_the_cache_of_their_own_subsystem_and_cut_only() {
 }
 
 #[test]
+fn values_of_a_shared_cache_are_not_loaded_into_that_of_another_system() {
+    let scratch = Scratch::fast();
+    let (path, of_dict) = (scratch.path().join("shared"), scratch.path().join("dict"));
+    let shared = |system: u8, role: &str| {
+        cache::shared_dict(config(), Options::default(), None, Fingerprint([system; 32]), role).unwrap()
+    };
+    let (one, _holder) = shared(81, "saved");
+    fill(&one, &sample());
+    assert_eq!(cache::save(&one, &path, CONTEXT), Ok(23));
+    saved(&sample(), &of_dict);
+    let (other, _holder_of_other) = shared(82, "saved");
+    assert!(told(load(&other, &path)).contains("of a shared cache of another fingerprint"));
+    assert_eq!(contents(&other), Values::new());
+    // The role says what the values are, as the context does. Caches that are not shared have no fingerprint.
+    let (again, _holder_of_again) = shared(81, "loaded");
+    for (cache, path) in [(&again, &path), (&dict(), &path), (&other, &of_dict)] {
+        assert_eq!(load(cache, path), Ok(loaded(23)));
+        assert_eq!(contents(cache), sample());
+    }
+    assert_eq!(open(&path).unwrap().get(&[7; 5000]).unwrap().unwrap().entry.value(), b"of a long key");
+}
+
+#[test]
 fn what_does_not_fit_is_refused_or_evicts() {
     let scratch = Scratch::fast();
     let path = scratch.path().join("values");

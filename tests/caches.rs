@@ -1,16 +1,20 @@
 //! The dict cache, the purview cache, memos and methods: PyPhi's rules and this library's additions.
 
+mod disk_sample;
+
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use disk_sample::Scratch;
 use phicache::cache::registry::{self, Name};
 use phicache::cache::{
-    Cache, Cost, DictCache, Lookup, Memo, Method, OnFull, Options, Origin, PurviewCache, Refusal, Stats, shared_dict,
+    Cache, Cost, DictCache, DiskCache, Lookup, Memo, Method, MiceCache, OnFull, Options, Origin, PurviewCache,
+    RedisCache, Refusal, Stats, shared_dict, shared_disk,
 };
 use phicache::config::Config;
 use phicache::error::Error;
-use phicache::iit::{Direction, NodeSet};
+use phicache::iit::{Direction, Mice, NodeSet, Subsystem};
 use phicache::key::{Element, Fingerprint, KeyBuilder};
 
 fn config() -> Arc<Config> {
@@ -129,6 +133,38 @@ fn a_cache_does_what_it_was_made_with_when_it_is_full_or_else_what_its_configura
     assert_eq!((full(&open), full(&refusing), full(&evicting)), ((true, true), (false, false), (true, true)));
     config.set_on_full(OnFull::Configured);
     assert_eq!(full(&open), (true, false));
+}
+
+#[test]
+fn a_key_of_two_gigabytes_is_an_error_in_every_cache() {
+    let scratch = Scratch::new();
+    let config = config();
+    config.set_disk_directory(Some(scratch.path().to_str().unwrap())).unwrap();
+    let options = Options::default;
+    let system = Subsystem::new(&Fingerprint([1; 32]), &[1, 0, 0], NodeSet(7), None, None).unwrap();
+    let mice = DiskCache::disk_mice(config.clone(), options(), &system, None).unwrap();
+    let (disk, _holder) = shared_disk(config.clone(), options(), None, Fingerprint([1; 32]), "values", None).unwrap();
+    let mut caches = vec![dict(), disk];
+    if cfg!(feature = "redis") {
+        config.set_redis_url("unix:///nowhere").unwrap();
+        caches.push(RedisCache::redis(config.clone(), options(), None).unwrap().into());
+    }
+    // Nothing reads it: it takes no memory.
+    let key = vec![0; 1 << 31];
+    let text = "a key of 2147483648 bytes is too long; a key has at most 2147483647";
+    let refused = Err(Error::invalid(text));
+    for cache in caches {
+        assert_eq!(cache.set(&key, b"value"), refused);
+        assert_eq!(cache.set_with_cost(&key, b"value", Cost::of_ns(1)), refused);
+        let mut answers = Vec::new();
+        cache.set_many([(&key[..], &b"value"[..])].into_iter(), |answer| answers.push(answer));
+        assert_eq!(answers, std::slice::from_ref(&refused));
+        assert_eq!(cache.stats().unwrap().stores, 0);
+    }
+    let record =
+        Mice { direction: Direction::Cause, mechanism: NodeSet(1), purview: NodeSet(2), phi: 0.5, payload: b"" };
+    assert_eq!(mice.set_mice(&key, &record), refused);
+    assert_eq!(MiceCache::mice(config, options(), &system, None).unwrap().set_mice(&key, &record), refused);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use disk_sample::{FINGERPRINT, Scratch, at_once, files, get, open, store};
@@ -56,7 +57,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
         if is_so() {
             return;
         }
-        std::thread::sleep(Duration::from_millis(2));
+        thread::sleep(Duration::from_millis(2));
     }
     panic!("waited two minutes: {what}");
 }
@@ -93,13 +94,42 @@ fn of_64_processes_one_computes() {
         let workers = started(path, 64, lease_ms);
         wait_until("a computation", || !notes(path).is_empty());
         // The others have time to compute too, if nothing stops them.
-        std::thread::sleep(Duration::from_millis(300));
+        thread::sleep(Duration::from_millis(300));
         fs::write(path.join("finish"), "").unwrap();
         for mut worker in workers {
             assert!(worker.wait().unwrap().success());
         }
         assert_eq!(notes(path).len(), 1, "lease of {lease_ms} ms");
         assert!(lease_files(path).is_empty());
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_computation_whose_key_was_removed() {
+    let removals: [fn(&Cache); 2] = [|cache| assert!(!cache.remove(b"k").unwrap()), |cache| cache.clear().unwrap()];
+    for (lease, remove) in [None, Some(Duration::from_secs(3600))].into_iter().zip(removals) {
+        let scratch = Scratch::new();
+        let (cache, _holder) = cache(scratch.path(), lease);
+        let (send, receive) = mpsc::channel();
+        thread::scope(|threads| {
+            let outer = cache.memoize(b"k", |draft| {
+                remove(&cache);
+                threads.spawn(|| {
+                    let value = cache.memoize(b"k", |draft| draft.write(b"new")).unwrap();
+                    send.send((value.entry.value().to_vec(), value.origin)).unwrap();
+                });
+                // As if it needed what the other thread computes.
+                let inner = receive.recv_timeout(Duration::from_secs(60));
+                assert_eq!(inner, Ok((b"new".to_vec(), Origin::Computed)));
+                draft.write(b"old")
+            });
+            let outer = outer.unwrap();
+            assert_eq!((outer.entry.value(), outer.origin), (&b"old"[..], Origin::NotStored(Some(Refusal::Cleared))));
+        });
+        assert_eq!(cache.get(b"k").unwrap().unwrap().entry.value(), b"new");
+        // Both claims have ended.
+        assert!(!open(scratch.path(), disk::Options { lease, ..at_once() }).is_claimed(b"k"));
+        assert!(lease_files(scratch.path()).is_empty());
     }
 }
 
@@ -308,6 +338,37 @@ fn a_computed_value_is_handed_out_after_its_claim_was_lost() {
     });
     assert_eq!(value.unwrap().entry.value(), b"computed");
     assert_eq!(get(&open(scratch.path(), at_once()), b"k"), None);
+}
+
+#[test]
+fn a_late_value_of_a_broken_cycle_is_refused_as_the_first() {
+    let scratch = Scratch::new();
+    let options = Options { max_bytes: Some(disk::Options::LEAST_BYTES), ..Options::default() };
+    let made = shared_disk(config(scratch.path()), options, None, Fingerprint(FINGERPRINT), "values", None);
+    let (cache, _holder) = made.unwrap();
+    let value = vec![1; disk::Options::LEAST_BYTES as usize / 2];
+    let both = Barrier::new(2);
+    let run = |own: &'static [u8], other: &'static [u8]| {
+        let origin = |key: &[u8], compute: &dyn Fn()| {
+            let value = cache.memoize(key, |draft| {
+                compute();
+                draft.write(&value)
+            });
+            value.unwrap().origin
+        };
+        let refused = Origin::NotStored(Some(Refusal::Capacity));
+        let outer = origin(own, &|| {
+            both.wait();
+            let inner = origin(other, &|| ());
+            assert!(inner == refused || inner == Origin::Waited, "{inner:?}");
+        });
+        assert_eq!(outer, refused);
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| run(b"a", b"b"));
+        scope.spawn(|| run(b"b", b"a"));
+    });
+    assert_eq!((cache.size().unwrap(), cache.stats().unwrap().refused[Refusal::Capacity as usize]), (0, 3));
 }
 
 fn system() -> Subsystem {

@@ -333,7 +333,7 @@ fn an_expensive_value_that_is_not_used_stays_as_long_as_its_cost_says_and_leaves
     };
     // In visits of the hand: each takes as long as a cheap value stays.
     let visit = stays(1, None);
-    for (times, visits) in [(3, 2.0), (10, 9.0), (40, 39.0), (1000, 64.0)] {
+    for (times, visits) in [(3, 1.0), (10, 8.0), (40, 38.0), (1000, 64.0)] {
         let unused = stays(times, None) / visit;
         assert!((unused - visits).abs() < 0.5, "of {times} times the cost, it stays for {unused:.2} visits");
         // From its use on it stays as long again.

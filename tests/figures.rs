@@ -193,6 +193,16 @@ fn a_claim_is_held_until_it_is_dropped() {
     alone("claims", ready);
 }
 
+#[test]
+fn a_computed_value_that_is_cut_off_is_handed_out_where_no_memory_is_left() {
+    alone("no_memory_left", ready);
+}
+
+#[test]
+fn figures_are_known_after_the_end_of_the_main_thread() {
+    alone("no_main_thread", ready);
+}
+
 /// Run by the tests above: each needs a new process.
 mod alone {
     use super::*;
@@ -362,5 +372,61 @@ mod alone {
         usage();
         assert_eq!(cache.set(b"key", &[1; 20 << 20]), Ok(Ok(())));
         drop((claim, occupied));
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn no_memory_left() {
+        for percent in [100.0, 0.0] {
+            let cache = cache_of(percent);
+            for len in [1, 64 << 20] {
+                let before = std::cell::Cell::new(0);
+                let computed = cache.memoize(&[len as u8], |draft| {
+                    draft.reserve(64 << 20)?.fill(7);
+                    before.set(limit(libc::RLIMIT_AS, 0));
+                    draft.truncate(len / 4)
+                });
+                limit(libc::RLIMIT_AS, before.get());
+                let value = computed.unwrap();
+                let value = value.entry.value();
+                assert!(value.len() == len / 4 && value.iter().all(|byte| *byte == 7), "{}", value.len());
+            }
+            drop(cache);
+            assert_eq!(usage().held, 0);
+        }
+    }
+
+    #[test]
+    #[ignore = "runs in a process of its own"]
+    fn no_main_thread() {
+        let before = limit::limits(100.0).unwrap();
+        // SAFETY: the child has one thread, which makes another and ends without unwinding.
+        let ended = unsafe {
+            match libc::fork() {
+                0 => {
+                    let main = std::fs::canonicalize("/proc/self").unwrap();
+                    std::thread::spawn(move || {
+                        while !fs::read_to_string(main.join("stat")).unwrap().contains(") Z ") {
+                            std::thread::yield_now();
+                        }
+                        let grown = vec![1u8; 64 << 20];
+                        let known = usage().known.0;
+                        let all = Known::SIZES.0 | Known::GROUP_LIMITS.0;
+                        let names = |limits: Vec<limit::Limit>| limits.into_iter().map(|limit| limit.name).collect();
+                        let [before, now]: [Vec<_>; 2] = [before, limit::limits(100.0).unwrap()].map(names);
+                        let same = known & all == all && usage().resident > grown.len() as u64 && before == now;
+                        libc::_exit(i32::from(!same));
+                    });
+                    libc::syscall(libc::SYS_exit, 0);
+                    unreachable!()
+                }
+                child => {
+                    let mut status = 0;
+                    assert_eq!(libc::waitpid(child, &mut status, 0), child);
+                    status
+                }
+            }
+        };
+        assert_eq!(ended, 0);
     }
 }

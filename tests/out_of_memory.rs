@@ -15,6 +15,7 @@ use phicache::ffi::api::key::*;
 use phicache::ffi::api::lease::*;
 use phicache::ffi::api::library::phicache_value_release;
 use phicache::ffi::api::mice::*;
+use phicache::ffi::api::read::*;
 use phicache::ffi::api::subsystem::*;
 use phicache::ffi::border::types::*;
 
@@ -232,6 +233,92 @@ fn any_failed_allocation_is_a_status_and_the_next_try_works() {
         phicache_mice_cache_free(parent);
         phicache_subsystem_free(made.get());
         phicache_dict_cache_free(cache);
+    }
+}
+
+#[test]
+fn any_failed_allocation_of_batches_sizes_and_cuts_is_a_status() {
+    // SAFETY: all arguments are what the header asks for.
+    unsafe {
+        let (mut dict, mut cache) = (null_mut(), null_mut());
+        assert_eq!(phicache_dict_cache_new(null_mut(), null(), &mut dict), PHICACHE_OK);
+        assert_eq!(phicache_dict_cache_as_cache(dict, &mut cache), PHICACHE_OK);
+        let numbers: Vec<_> = (0..100u32).map(u32::to_le_bytes).collect();
+        let keys: Vec<_> = numbers.iter().map(|number| bytes(number)).collect();
+        let values = vec![bytes(&[7; LARGE]); keys.len()];
+        let mut statuses = vec![PHICACHE_OK; keys.len()];
+        let (mut out, mut found) = (Vec::new(), 0);
+        out.resize_with(keys.len(), || zeroed::<phicache_value>());
+        let allocations = every_allocation(
+            "set_many",
+            || {
+                let list = statuses.as_mut_ptr();
+                let status = phicache_cache_set_many(cache, keys.as_ptr(), values.as_ptr(), keys.len(), list);
+                let left = LEFT.with(|left| left.take());
+                // One value was not stored, or none was needed that failed. The others are.
+                let refused = statuses.iter().filter(|one| **one != PHICACHE_OK).count();
+                assert_eq!(refused, usize::from(status != PHICACHE_OK), "{status}");
+                LEFT.with(|now| now.set(left));
+                status
+            },
+            || {
+                assert_eq!(
+                    phicache_cache_get_many(cache, keys.as_ptr(), keys.len(), out.as_mut_ptr(), &mut found),
+                    PHICACHE_OK
+                );
+                assert_eq!(found, keys.len());
+                out.iter_mut().for_each(|value| phicache_value_release(value));
+            },
+        );
+        assert!(allocations > 0);
+        let get = || {
+            let status = phicache_cache_get_many(cache, keys.as_ptr(), keys.len(), out.as_mut_ptr(), &mut found);
+            out.iter_mut().for_each(|value| phicache_value_release(value));
+            status
+        };
+        every_allocation("get_many", get, || {});
+        assert_eq!(phicache_dict_cache_free(dict), PHICACHE_OK);
+
+        let network = phicache_fingerprint { bytes: [1; 32] };
+        let (state, mut subsystem) = ([0i32, 1, 0], null_mut());
+        let made = phicache_subsystem_new(&network, 3, state.as_ptr(), 7, null(), null(), &mut subsystem);
+        assert_eq!(made, PHICACHE_OK);
+        let heir = |parent| {
+            let mut made = null_mut();
+            assert_eq!(phicache_dict_mice_cache_new(null_mut(), null(), subsystem, parent, &mut made), PHICACHE_OK);
+            made
+        };
+        let parent = heir(null_mut());
+        let child = heir(parent);
+        let grandchild = heir(child);
+        let mice = phicache_mice {
+            struct_size: size_of::<phicache_mice>(),
+            direction: PHICACHE_CAUSE,
+            reserved: 0,
+            mechanism: 1,
+            purview: 2,
+            phi: 0.5,
+            payload: bytes(b"payload"),
+        };
+        // The child hides one of its parent's, of which another was cleared.
+        for (cache, key) in [(parent, b"a"), (parent, b"b"), (child, b"a"), (child, b"c"), (grandchild, b"d")] {
+            assert_eq!(phicache_mice_cache_set(cache, bytes(key), &mice), PHICACHE_OK);
+        }
+        assert_eq!(phicache_mice_cache_clear(parent), PHICACHE_OK);
+        for key in [b"b", b"e"] {
+            assert_eq!(phicache_mice_cache_set(parent, bytes(key), &mice), PHICACHE_OK);
+        }
+        let mut size = 0;
+        every_allocation("mice size", || phicache_mice_cache_size(grandchild, &mut size), || {});
+        assert_eq!(size, 5);
+        for cache in [grandchild, child, parent] {
+            phicache_mice_cache_free(cache);
+        }
+        phicache_subsystem_free(subsystem);
+
+        let (nodes, mut severed) = ([1u64, 2, 4], [0u64; 3]);
+        let sever = || phicache_cut_partition(3, PHICACHE_CAUSE, &nodes[0], &nodes[0], 3, &mut severed[0]);
+        every_allocation("a partition", sever, || {});
     }
 }
 

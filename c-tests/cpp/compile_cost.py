@@ -21,7 +21,7 @@ STANDARD_HEADERS = {"array", "chrono", "cstdarg", "cstddef", "cstdint", "cstdio"
                     "string_view", "tuple", "type_traits", "utility", "vector"}
 # A quarter more than there are: other versions of the standard library count differently.
 INSTANTIATIONS = {"gcc": 3_600, "clang": 700}
-OWN_LINES = 5_800
+OWN_LINES = 5_900
 FORWARD_LINES = 1_200
 
 

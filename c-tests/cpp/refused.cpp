@@ -741,6 +741,39 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::purview_cache(1 << 20);
 #elif CASE == 258  // write add_to_key
     phicache::key().add(visited_more());
+#elif CASE == 259  // deleted
+    const phicache::memo memo{[](int n) { return n; }};
+    phicache::memo copy = memo;
+#elif CASE == 260  // tpm_is_one_range_of_doubles
+    const std::vector<std::vector<double>> rows(2, std::vector<double>(1));
+    (void)phicache::fingerprint::of_network(rows, std::vector<phicache::node_set>(1), "context");
+#elif CASE == 261  // tpm_is_one_range_of_doubles
+    (void)phicache::fingerprint::of_network(std::vector<int>{0, 1}, std::vector<phicache::node_set>(1), "context");
+#elif CASE == 262  // the context is missing
+    (void)phicache::fingerprint::of_network(std::vector<double>{0, 1}, std::vector<phicache::node_set>(1));
+#elif CASE == 263  // it needs a network
+    phicache::subsystem system;
+#elif CASE == 264  // made by one of the functions below
+    (void)phicache::cut();
+#elif CASE == 265  // grants it
+    phicache::lease lease;
+#elif CASE == 266  // deleted
+    phicache::lease copy = cache.view().begin("key").lease;
+    phicache::lease second = copy;
+#elif CASE == 267  // the_parent_comes_before_the_options
+    phicache::mice_cache child(phicache::subsystem(phicache::fingerprint(), {1}, {0}), phicache::cache_options{});
+#elif CASE == 268  // it_needs_a_subsystem
+    phicache::mice_cache child("name");
+#elif CASE == 269  // one_piece_is_a_key_by_itself
+    phicache::key_bytes bytes("iron");
+#elif CASE == 270  // use_key_of
+    phicache::key_bytes bytes(1, 2.5);
+#elif CASE == 271  // it_needs_the_fingerprint_of_a_network
+    (void)phicache::subsystem("network", {1}, {0});
+#elif CASE == 272  // use_node_set_of_indices_or_from_mask
+    (void)phicache::subsystem(phicache::fingerprint(), {1}, number);
+#elif CASE == 273  // use_node_set_of_indices_or_from_mask
+    (void)phicache::subsystem(phicache::fingerprint(), {1}, std::vector<int>{0});
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

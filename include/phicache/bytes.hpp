@@ -112,6 +112,11 @@ struct element<
 template <class R>
 using element_t = std::conditional_t<is_shaped<R>, void, typename element<R>::type>;
 
+/// The number of characters before the first NUL in an array, or of all.
+inline std::size_t text_size(const char* text, std::size_t size) noexcept {
+    const void* const end = std::memchr(text, '\0', size);
+    return end == nullptr ? size : static_cast<std::size_t>(static_cast<const char*>(end) - text);
+}
 template <class R>
 inline constexpr bool is_char_array = std::is_array_v<R> && std::is_same_v<element_t<R>, char>;
 
@@ -364,7 +369,13 @@ public:
     template <class T, std::enable_if_t<(sizeof(T) > 1), int> = 0>
     bytes(const T* use_a_span_of_elements, std::size_t) = delete;
     /// NUL-terminated text, without the NUL. A null pointer makes bytes without an address, which every call refuses.
-    bytes(const char* text) noexcept : bytes(text, text == nullptr ? 1 : std::strlen(text)) {}
+    template <class Pointer,
+              std::enable_if_t<std::is_same_v<Pointer, const char*> || std::is_same_v<Pointer, char*>, int> = 0>
+    bytes(Pointer text) noexcept : bytes(text, text == nullptr ? 1 : std::strlen(text)) {}
+    /// An array of `char` is text too: a literal, or a buffer, which ends at its first NUL, or else at its end. Numbers
+    /// in such an array would end at the first 0: `span<const char>(numbers)` has all of them.
+    template <std::size_t Size>
+    bytes(const char (&text)[Size]) noexcept : bytes(text, detail::text_size(text, Size)) {}
     /// A null pointer is not text.
     bytes(std::nullptr_t) = delete;
     /// A number is neither text nor a range; `bytes_of(number)` has its bytes, and `key` the key of arguments.

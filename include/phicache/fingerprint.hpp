@@ -66,6 +66,14 @@ public:
         return try_of_network(span<const double>(doubles), connections, context, order);
     }
 
+    /// Other numbers, and rows that are vectors of their own, have to be copied into one vector of doubles.
+    template <class Other, std::enable_if_t<!std::is_convertible_v<const Other&, span<const double>> &&
+                                                !std::is_same_v<detail::element_t<Other>, float>,
+                                            int> = 0>
+    static fingerprint of_network(const Other& tpm_is_one_range_of_doubles, span<const node_set>, bytes,
+                                  layout = layout::row_major) = delete;
+    static fingerprint of_network(span<const double>, span<const node_set>) = delete;  // the context is missing
+
     constexpr const phicache_fingerprint& raw() const& noexcept { return raw_; }
     /// The same, copied out of a temporary.
     constexpr phicache_fingerprint raw() && noexcept { return raw_; }

@@ -434,7 +434,7 @@ private:
     bare bare_;
 };
 
-template <class F>
+template <class F, std::enable_if_t<!detail::is_memo<std::decay_t<F>>::value, int> = 0>
 memo(F&&, const memo_options& = {}, config_ref = {}) -> memo<typename detail::signature<std::decay_t<F>>::type>;
 
 template <class F, class Options, std::enable_if_t<!std::is_convertible_v<const Options&, const memo_options&>, int> = 0>

@@ -66,6 +66,7 @@ public:
     /// Appends one element:
     /// - nullptr, a null `const char*` or std::nullopt: none;
     /// - bool, an integer, a double or float, text, `bytes`, `direction`, `node_set`;
+    /// - an array of `char`: text, to its first NUL. Of numbers in one, add a `span<const char>`;
     /// - std::optional: none, or its value; one of optionals: none, or a tuple of its value;
     /// - contiguous doubles such as std::vector<double>: an array of doubles;
     /// - std::set, std::unordered_set: a set; std::unordered_map: a set of pairs;
@@ -328,6 +329,15 @@ public:
                                    (std::is_convertible_v<const More&, bytes> && ...),
                                int> = 0>
     key_bytes(const First& first, const Second& second, const More&... more) : key_bytes(of(first, second, more...)) {}
+    /// One piece is a key by itself, other arguments are elements of a `key`.
+    template <class One, std::enable_if_t<!std::is_base_of_v<key_bytes, One>, int> = 0>
+    explicit key_bytes(const One& one_piece_is_a_key_by_itself) = delete;
+    template <class First, class Second, class... More,
+              std::enable_if_t<!(std::is_convertible_v<const First&, bytes> &&
+                                 std::is_convertible_v<const Second&, bytes> &&
+                                 (std::is_convertible_v<const More&, bytes> && ...)),
+                               int> = 0>
+    explicit key_bytes(const First& use_key_of, const Second&, const More&...) = delete;
     /// The same, of any number of pieces.
     template <class... Parts>
     static key_bytes of(const Parts&... parts) {

@@ -27,6 +27,11 @@ inline std::uint64_t to_cost(std::chrono::nanoseconds cost) noexcept {
 class lease : public owner<phicache_lease, phicache_lease_abandon>, public writable<lease, phicache_lease> {
 public:
     using owner::owner;
+    lease(lease&&) noexcept = default;
+    lease& operator=(lease&&) noexcept = default;
+    lease() = delete;              // `cache::begin` grants it
+    lease(const lease&) = delete;  // said here too, so that the message is short
+    lease& operator=(const lease&) = delete;
     /// Sets what computing the value costs, in computing time, instead of the time that the lease takes. 0 or less is
     /// that time.
     void set_cost(std::chrono::nanoseconds cost) { try_set_cost(cost).value(); }

@@ -19,7 +19,8 @@ PHICACHE_HPP_BEGIN
 /// The maximally irreducible cause or effect of a mechanism: the purview with the largest small φ, and that φ. The
 /// payload is any other data of the caller (repertoires, the partition), of a type that `dict_cache::set` takes, also
 /// one of several parts (see `value_writer`);
-/// `mice<>` (declared in phicache_fwd.hpp) borrows bytes, `mice<std::vector<double>>` owns its numbers.
+/// `mice<>` (declared in phicache_fwd.hpp) borrows bytes, `mice<std::vector<double>>` owns its numbers. A function given
+/// to `memoize` returns one that owns, because its own variables are gone when the record is stored.
 template <class Payload>
 struct mice {
     direction dir = direction::cause;
@@ -256,6 +257,14 @@ public:
     mice_cache(mice_cache&&) noexcept = default;
     mice_cache& operator=(mice_cache&&) noexcept = default;
     mice_cache() = delete;  // it needs a subsystem
+    template <class Options, class... More, std::enable_if_t<std::is_same_v<Options, cache_options>, int> = 0>
+    mice_cache(const subsystem&, const Options& the_parent_comes_before_the_options, const More&...) = delete;
+    template <class Other,
+              std::enable_if_t<!std::is_convertible_v<const Other&, const subsystem&> &&
+                                   !std::is_convertible_v<const Other&, phicache_mice_cache*> &&
+                                   !std::is_null_pointer_v<Other> && !std::is_base_of_v<mice_cache, Other>,
+                               int> = 0>
+    explicit mice_cache(const Other& it_needs_a_subsystem) = delete;
     mice_cache(const mice_cache&) = delete;  // said here too, so that the message is short
     mice_cache& operator=(const mice_cache&) = delete;
     /// A cache where its parent is; the parent must be the cache of the same system, uncut. Without a parent: in this

@@ -215,7 +215,7 @@ public:
     /// Loads the values of a saved cache of the same type and context, and returns what has become of them. Keys that
     /// have a value keep it; values for which there is no room are refused. Fails without having loaded anything with
     /// `status::error_invalid_argument` if the file was saved with another context, or has the MICE of another
-    /// subsystem or cut.
+    /// subsystem or cut, or the values of a shared cache of another fingerprint, if this one is shared.
     phicache_load_counts load(text path, bytes context) const { return try_load(path, context).value(); }
     /// @copydoc load
     expected<phicache_load_counts> try_load(text path, bytes context) const {

@@ -13,6 +13,8 @@
 PHICACHE_HPP_BEGIN
 
 template <class Signature>
+class memo;
+template <class Signature>
 class method;
 
 namespace detail {
@@ -101,6 +103,10 @@ struct no_signature {};
 /// In place of the signature of a method that is made without its text.
 template <class F>
 struct no_prefix {};
+template <class T>
+struct is_memo : std::false_type {};
+template <class Signature>
+struct is_memo<memo<Signature>> : std::true_type {};
 template <class T>
 struct is_method : std::false_type {};
 template <class Signature>

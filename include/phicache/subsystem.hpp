@@ -19,6 +19,7 @@ PHICACHE_HPP_BEGIN
 /// severs nothing is still a cut; no cut is an empty std::optional.
 class cut {
 public:
+    cut() = delete;  // made by one of the functions below
     /// Severs each node from the targets in its mask.
     static cut from_masks(span<const node_set> severed) { return try_from_masks(severed).value(); }
     /// @copydoc from_masks
@@ -188,6 +189,7 @@ inline auto scoped_key_writer(phicache_subsystem* system, text prefix, direction
 /// copies share it.
 class subsystem : public shared_owner<phicache_subsystem, phicache_subsystem_free> {
 public:
+    subsystem() = delete;  // it needs a network
     /// Takes ownership of a C handle; `size` is the number of nodes of its network.
     subsystem(phicache_subsystem* handle, std::size_t size) noexcept : shared_owner(handle), size_(size) {}
     /// The subsystem `nodes` of a network in `state` (0 or 1 for each node of the network). The connections of the
@@ -196,6 +198,12 @@ public:
     subsystem(const fingerprint& network, const node_states& state, node_set nodes,
               span<const node_set> connections = {}, const std::optional<cut>& severed = {})
         : subsystem(try_make(network, state, nodes, connections, severed).value()) {}
+    template <class Network, std::enable_if_t<!std::is_convertible_v<const Network&, fingerprint>, int> = 0>
+    subsystem(const Network& it_needs_the_fingerprint_of_a_network, const node_states&, node_set,
+              span<const node_set> = {}, const std::optional<cut>& = {}) = delete;
+    template <class Nodes, std::enable_if_t<!std::is_convertible_v<const Nodes&, node_set>, int> = 0>
+    subsystem(const fingerprint&, const node_states&, const Nodes& use_node_set_of_indices_or_from_mask,
+              span<const node_set> = {}, const std::optional<cut>& = {}) = delete;
     static expected<subsystem> try_make(const fingerprint& network, const node_states& state, node_set nodes,
                                         span<const node_set> connections = {}, const std::optional<cut>& severed = {}) {
         if (!state.is_valid()) {

@@ -212,10 +212,15 @@ impl Cache {
         each!(self, near cache => cache.prefetch(key));
     }
 
-    /// Stores many values, at a server in one round trip; returns for each what `set` would.
-    pub fn set_many(&self, pairs: &[(&[u8], &[u8])]) -> Vec<Result<Stored>> {
-        each!(self, cache => pairs.iter().map(|(key, value)| cache.set(key, value)).collect(),
-            shared => cache.set_many(pairs))
+    /// Stores many values, at a server in one round trip; calls `stored` for each, in their order, with what `set` would
+    /// return.
+    pub fn set_many<'p>(
+        &self,
+        pairs: impl Iterator<Item = (&'p [u8], &'p [u8])>,
+        mut stored: impl FnMut(Result<Stored>),
+    ) {
+        each!(self, cache => pairs.for_each(|(key, value)| stored(cache.set(key, value))),
+            shared => cache.set_many(&pairs.collect::<Vec<_>>()).into_iter().for_each(stored))
     }
 
     /// The value of a key, if this process has one. Counts a hit, but no miss.

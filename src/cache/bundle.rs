@@ -1,12 +1,14 @@
 //! A cache saved to one file, a bundle; loaded from it into another one; or read in place.
 //!
 //! A bundle has an identity: the role of its values, the context in which they were computed and, of MICE, the
-//! subsystem with its cut. It can only be used with the same one.
+//! subsystem with its cut. It can only be used with the same one. That of a shared dict cache also has the fingerprint
+//! under which it is shared, and is not loaded into one with another: its keys may not contain the system.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::any::Cache;
+use super::holder;
 use super::options::Options;
 use super::shared::disk::DiskCache;
 use super::value::Cost;
@@ -96,7 +98,10 @@ pub fn open(config: Arc<Config>, options: Options, path: &Path, context: &[u8]) 
 /// What a bundle of this cache says of itself.
 fn description(cache: &Cache, context: &[u8]) -> Result<Description> {
     let (role, fingerprint) = match cache {
-        Cache::Dict(_) => (VALUES, key::context(context)?),
+        Cache::Dict(_) => match holder::fingerprint_of(cache) {
+            Some(identity) => (VALUES, key::shared_of(&identity, context)?),
+            None => (VALUES, key::context(context)?),
+        },
         Cache::Purview(_) => ("purviews", key::context(context)?),
         Cache::Mice(mice) => ("mice", key::mice_of(&mice.subsystem().cut_fingerprint(), context)?),
         Cache::Redis(_) | Cache::Disk(_) => {
@@ -126,7 +131,18 @@ fn check(bundle: &Bundle, expected: &Description) -> Result<()> {
             shown(&expected.context)
         )));
     }
-    if found.fingerprint != expected.fingerprint {
+    if found.role == VALUES {
+        // A cache that is not shared takes all values of the context, and its values may go into all caches.
+        let anonymous = key::context(&found.context)?.0;
+        let [is_shared, into_shared] = [found.fingerprint, expected.fingerprint].map(|its| its != anonymous);
+        if is_shared && into_shared && found.fingerprint != expected.fingerprint {
+            return Err(Error::invalid(format!(
+                "{path} has the values of a shared cache of another fingerprint in the context \"{}\"; load it into \
+                 the cache of the same network or subsystem",
+                shown(&found.context)
+            )));
+        }
+    } else if found.fingerprint != expected.fingerprint {
         return Err(Error::invalid(format!(
             "{path} has the MICE of another subsystem or cut in the context \"{}\"; load it into the cache of the same \
              network, state, nodes and cut",

@@ -1,48 +1,29 @@
-//! Single flight for caches: the result of a computation is an entry and the result of its insertion.
+//! Single flight for caches: the result of a computation is a value, with what became of it.
 
+use super::value::Value;
 use crate::flight::{self, Product, Waits};
-use crate::table::{Hashed, Inserted, Pinned};
+use crate::table::Hashed;
 
-/// A computed value and the result of its insertion; `None` if it was not inserted.
-#[derive(Clone)]
-pub struct Computed {
-    /// The value.
-    pub entry: Pinned,
-    /// The result of its insertion.
-    pub inserted: Option<Inserted>,
-}
-
-/// A computation in progress.
-pub type Flight = flight::Flight<Computed>;
+/// A computation in progress. Its value has the origin that it has for the caller that computed it.
+pub type Flight = flight::Flight<Value>;
 /// The computations in progress of one cache.
-pub type Flights = flight::Flights<Computed>;
+pub type Flights = flight::Flights<Value>;
 /// Who computes a key.
-pub type Begin<V> = flight::Begin<V, Computed>;
+pub type Begin<V> = flight::Begin<V, Value>;
 /// The result of a wait.
-pub type Wait = flight::Wait<Computed>;
-/// Whether a computed value may be stored. If another value was first, the result of its insertion.
-pub type StorePermit = flight::StorePermit<Inserted>;
+pub type Wait = flight::Wait<Value>;
+/// Whether a computed value may be stored.
+pub type StorePermit = flight::StorePermit<Value>;
 
-/// Methods that caches add to a computation in progress.
+/// A method that caches add to a computation in progress.
 pub trait InCache {
     /// The key, with its hash.
     fn hashed(&self) -> Hashed<'_>;
-
-    /// Whether its value may be stored now.
-    fn store_permit(&self) -> StorePermit;
 }
 
 impl InCache for Flight {
     fn hashed(&self) -> Hashed<'_> {
         Hashed::with_hash(self.key(), self.hash())
-    }
-
-    fn store_permit(&self) -> StorePermit {
-        match self.permit() {
-            flight::StorePermit::Granted => StorePermit::Granted,
-            flight::StorePermit::Invalidated => StorePermit::Invalidated,
-            flight::StorePermit::Late(first) => StorePermit::Late(first.and_then(|first| first.inserted)),
-        }
     }
 }
 
@@ -53,7 +34,7 @@ shuttle::lazy_static::lazy_static! {
     static ref WAITS: Waits<Flight> = Waits::new();
 }
 
-impl Product for Computed {
+impl Product for Value {
     fn waits() -> &'static Waits<Flight> {
         &WAITS
     }

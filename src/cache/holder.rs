@@ -94,6 +94,14 @@ pub fn shared_disk_mice(
     Ok((cache, Some(holder)))
 }
 
+/// The fingerprint of a cache that callers share.
+pub(super) fn fingerprint_of(cache: &Cache) -> Option<Fingerprint> {
+    without_fork(|| {
+        let shared = SHARED.lock();
+        shared.iter().find(|known| known.cache.is_same(cache)).map(|known| known.identity.fingerprint)
+    })
+}
+
 fn shared(
     identity: Identity,
     config: Arc<Config>,

@@ -10,6 +10,8 @@
 //!                               before the first clear                            and by children made since
 //! ```
 
+use std::array;
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -130,6 +132,16 @@ impl Ancestor {
     fn cleared_tables(&self) -> impl Iterator<Item = &Table> {
         tables_from(self.cleared.as_ref())
     }
+
+    /// All tables whose entries it hands down, oldest first.
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.cleared_tables().chain(iter::once(self.cache.table()))
+    }
+}
+
+/// What `of` returns for each ancestor, in their order, without an allocation, which may fail.
+fn each_of<'a, T>(ancestors: &'a [Ancestor], mut of: impl FnMut(&'a Ancestor) -> T) -> [Option<T>; ANCESTORS_MAX] {
+    array::from_fn(|at| ancestors.get(at).map(&mut of))
 }
 
 impl Policy for MicePolicy {
@@ -158,14 +170,12 @@ impl Policy for MicePolicy {
             }
             let mut counted = self.counted.lock();
             // While these locks are held no ancestor is cleared, so no entry moves between tables.
-            let _arrived: Vec<_> = ancestors.iter().map(|ancestor| ancestor.cache.policy().cleared.lock()).collect();
+            let _arrived = each_of(ancestors, |ancestor| ancestor.cache.policy().cleared.lock());
             // With these locks, no entry is inserted that would hide a counted one. They are taken in the order of the
             // ancestors, so there is no deadlock.
-            let _unchanged: Vec<_> = ancestors.iter().map(|ancestor| ancestor.cache.table().lock_writers()).collect();
+            let _unchanged = each_of(ancestors, |ancestor| ancestor.cache.table().lock_writers());
             // Every count of changes only grows, so an equal sum means that none has changed.
-            let changes_of = |ancestor: &Ancestor| {
-                ancestor.cache.table().changes() + ancestor.cleared_tables().map(Table::changes).sum::<u64>()
-            };
+            let changes_of = |ancestor: &Ancestor| ancestor.tables().map(Table::changes).sum::<u64>();
             let changes = ancestors.iter().map(changes_of).sum::<u64>() + own.changes();
             if let Some((_, len)) = counted.filter(|(at, _)| *at == changes) {
                 return len;
@@ -223,18 +233,18 @@ impl MicePolicy {
 
     /// Counts the inherited keys: a key counts if its record in the nearest table that has it holds under the cut.
     fn count(&self, guard: &Guard, own: &Table) -> u64 {
-        let mut nearer = vec![own];
+        let ancestors = self.lineage.ancestors();
         let mut len = 0;
-        for ancestor in self.lineage.ancestors() {
-            let mut tables: Vec<&Table> = ancestor.cleared_tables().collect();
-            tables.push(ancestor.cache.table());
-            for table in tables.into_iter().rev() {
+        for (distance, ancestor) in ancestors.iter().enumerate() {
+            for (age, table) in ancestor.tables().enumerate() {
+                let newer = || ancestor.tables().skip(age + 1);
+                let nearer = || ancestors[..distance].iter().flat_map(Ancestor::tables).chain(newer());
                 table.for_each(guard, |entry| {
                     let key = entry.key().into();
-                    let hidden = nearer.iter().any(|table| table.find(guard, &key).is_some());
+                    let hides = |table: &Table| table.find(guard, &key).is_some();
+                    let hidden = hides(own) || nearer().any(hides);
                     len += u64::from(!hidden && self.lineage.hands_down(entry));
                 });
-                nearer.push(table);
             }
         }
         len

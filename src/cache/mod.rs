@@ -21,7 +21,7 @@
 //! | `local/computations.rs` | who computes a missing value, and how that ends |
 //! | `policy.rs` | the trait of what differs between cache types |
 //! | `counters.rs` | hits, misses, stores and the other counts of a cache |
-//! | `computed.rs` | the result of a computation, an entry, and single flight for it |
+//! | `computed.rs` | single flight for values |
 //! | `prefixes.rs` | the prefixes that memos have taken on one cache |
 //! | `worth.rs` | computing time per byte, as credits against eviction |
 //! | `full.rs` | what a full cache does: refuse, or evict |

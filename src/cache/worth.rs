@@ -1,8 +1,8 @@
 //! The worth of entries: computing time per byte, beside the mean of their cache.
 //!
 //! A table that evicts visits its oldest entries in turn. One that a lookup has found since the last visit stays. One
-//! without such a mark stays if its computing time per byte is twice the mean or more, for as many visits as that is
-//! above the mean. An ordinary entry is evicted, so that use alone decides.
+//! without such a mark stays for some visits if its computing time per byte is at least three times the mean. An
+//! ordinary entry is evicted, so that use alone decides.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 

@@ -102,7 +102,7 @@ fn copy(space: &Space, run: &[Arc<Segment>], writer: &mut Writer) -> Outcome<()>
             }
             let bytes = segment.read(offset, extent)?;
             let Some(record) = Record::decode(&segment.header, offset, &bytes) else { continue };
-            let mut copy = Vec::new();
+            let mut copy = record.buffer().map_err(Failure::of("copy a value in", &space.folder))?;
             record.encode(&writer.segment.header, writer.end, &mut copy);
             writer.append(&copy).map_err(|(failure, _)| failure)?;
         }

@@ -76,12 +76,19 @@ pub fn longest() -> u64 {
     getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }
 
+/// Fails if a file of this length is longer than `longest`. A write beyond that raises a signal that ends the process.
+pub fn check_len(len: u64, longest: u64) -> io::Result<()> {
+    if len > longest { Err(ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+}
+
 /// Writes all bytes at an offset.
 pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
-    // A write beyond the limit raises a signal that ends the process.
-    if offset + bytes.len() as u64 > longest() {
-        return Err(ErrorKind::FileTooLarge.into());
-    }
+    check_len(offset + bytes.len() as u64, longest())?;
+    write_checked(file, bytes, offset)
+}
+
+/// As [`write_at`], into a file of a length that the caller has checked.
+pub fn write_checked(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     let mut done = 0;
     while done < bytes.len() {
         let part = faults::part(bytes.len() - done);

@@ -4,6 +4,7 @@
 //! that depend on the segment's own random number and on the place, so that bytes of another file, of another place or
 //! of an older version are not taken for a record.
 
+use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::checksum::{checksum, key_hash};
@@ -234,6 +235,13 @@ impl Record<'_> {
             Content::Removed => Kind::Removed,
         };
         Extent::new(self.len(), kind)
+    }
+
+    /// An empty buffer with room for its bytes.
+    pub fn buffer(&self) -> io::Result<Vec<u8>> {
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(self.len())?;
+        Ok(buffer)
     }
 
     /// Appends its bytes, which will be at `offset` of a segment.

@@ -44,7 +44,7 @@ impl Space {
         self.refresh_listed(&mut self.listed.lock())
     }
 
-    fn refresh_listed(&self, listed: &mut Option<Stamp>) -> Outcome<()> {
+    fn refresh_listed(&self, listed: &mut Stamp) -> Outcome<()> {
         if self.is_bundle {
             return Ok(());
         }
@@ -74,27 +74,27 @@ impl Space {
     }
 
     /// Compares the directory with its state when it was listed.
-    fn compare(&self, listed: &mut Option<Stamp>) -> Outcome<()> {
-        let Some(stamp) = self.stamp(listed.as_ref())? else {
+    fn compare(&self, listed: &mut Stamp) -> Outcome<()> {
+        let Some(stamp) = self.stamp(listed)? else {
             // Somebody removed everything, or nobody has stored anything.
-            *listed = None;
+            *listed = Stamp::default();
             self.drop_all();
             return Ok(());
         };
-        if !listed.is_some_and(|known| known.is_same_directory(&stamp)) {
-            *listed = None;
+        if !listed.is_same_directory(&stamp) {
+            *listed = Stamp::default();
             self.drop_all();
         }
-        if listed.is_none_or(|known| !known.is_current(&stamp)) {
-            let complete = self.list(listed.is_none())?;
+        if !listed.is_current(&stamp) {
+            let complete = self.list(!listed.is_listed())?;
             // What could not be opened is tried again next time.
-            *listed = Some(if complete { stamp } else { stamp.unsettled() });
+            *listed = if complete { stamp } else { stamp.unsettled() };
         }
         self.read_on()
     }
 
     /// The state of the directory; `None` if it is not there.
-    fn stamp(&self, before: Option<&Stamp>) -> Outcome<Option<Stamp>> {
+    fn stamp(&self, before: &Stamp) -> Outcome<Option<Stamp>> {
         let failed = |kind: ErrorKind| Err(Failure::of("trust", &self.folder)(kind.into()));
         match files::stat(&self.folder).map_err(Failure::of("look at", &self.folder)) {
             Err(failure) if failure.is_absence() => Ok(None),

@@ -133,12 +133,20 @@ impl Segment {
     /// The bytes of the record at a place, which [`Record::decode`] has to check.
     pub fn read(self: &Arc<Self>, offset: u64, extent: Extent) -> Outcome<Vec<u8>> {
         let file = self.file()?;
-        let mut bytes = vec![0; extent.len()];
+        let mut bytes = self.buffer(extent.len())?;
         let len =
             files::read_at(&file, &mut bytes, offset).map_err(|error| Failure::of("read", &self.path())(error))?;
         bytes.truncate(len);
         self.note_read(&file);
         Ok(bytes)
+    }
+
+    /// This many bytes to read into.
+    fn buffer(&self, len: usize) -> Outcome<Vec<u8>> {
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(len).map_err(|error| Failure::of("read", &self.path())(error.into()))?;
+        buffer.resize(len, 0);
+        Ok(buffer)
     }
 
     /// Notes for others that this process reads the segment.
@@ -175,10 +183,7 @@ impl Segment {
         let Some(trailer) = self.trailer()? else { return Ok(None) };
         let file = self.file()?;
         // The trailer says that the file is so long.
-        let mut bytes = Vec::new();
-        let room = bytes.try_reserve_exact(trailer.columns_len());
-        room.map_err(|_| Failure::of("read", &self.path())(std::io::ErrorKind::OutOfMemory.into()))?;
-        bytes.resize(trailer.columns_len(), 0);
+        let mut bytes = self.buffer(trailer.columns_len())?;
         let read = files::read_at(&file, &mut bytes, trailer.start);
         let read = read.map_err(|error| Failure::of("read", &self.path())(error))?;
         Ok(Footer::decode(&self.header, &trailer, &bytes[..read]))
@@ -188,7 +193,7 @@ impl Segment {
     /// that are not a record, or searches for the next one behind them if it `continues`.
     pub fn scan(self: &Arc<Self>, from: u64, continues: bool, mut found: impl FnMut(u64, &Record)) -> Outcome<u64> {
         let file = self.file()?;
-        let mut buffer = vec![0; CHUNK];
+        let mut buffer = self.buffer(CHUNK)?;
         let (mut offset, mut end) = (from, from);
         loop {
             let len = files::read_at(&file, &mut buffer, offset);

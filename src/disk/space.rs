@@ -86,8 +86,8 @@ pub struct Space {
     pub(super) writer: Mutex<Option<Writer>>,
     /// The process that refreshed last: a forked child begins anew.
     pub(super) process: AtomicU32,
-    /// The directory as it was last listed; `None` before that. Locked during a refresh.
-    pub(super) listed: Mutex<Option<Stamp>>,
+    /// The directory as it was last listed. Locked during a refresh.
+    pub(super) listed: Mutex<Stamp>,
     /// When the next refresh is due, in nanoseconds of the monotonic clock.
     pub(super) due: AtomicU64,
     pub(super) reads: ReadFilter,

@@ -9,8 +9,10 @@ use crate::sync::monotonic_ns;
 /// systems have coarse clocks. They are not compared with this host's clock: a server's differs, and each may jump.
 const SETTLED: u64 = 2_000_000_000;
 
-/// The state of a directory when it was listed.
-#[derive(Debug, Clone, Copy)]
+/// The state of a directory when it was listed. By default, that of one that was not listed: no file is on device 0.
+/// (An option would do as well, but valgrind would report it: compilers compare the fields of an option before they see
+/// that it is `None`.)
+#[derive(Debug, Default, Clone, Copy)]
 pub struct Stamp {
     directory: (u64, u64),
     modified: (i64, i64),
@@ -21,17 +23,22 @@ pub struct Stamp {
 
 impl Stamp {
     /// The state now, and what it was before.
-    pub fn of(metadata: &Metadata, before: Option<&Stamp>) -> Self {
+    pub fn of(metadata: &Metadata, before: &Stamp) -> Self {
         let (directory, modified) = ((metadata.dev(), metadata.ino()), (metadata.mtime(), metadata.mtime_nsec()));
         let now = monotonic_ns();
-        let same = before.filter(|before| before.directory == directory && before.modified == modified);
-        let since = same.map_or(now, |before| before.since);
+        let is_same = before.directory == directory && before.modified == modified;
+        let since = if is_same { before.since } else { now };
         Stamp { directory, modified, since, is_settled: now.saturating_sub(since) > SETTLED }
     }
 
     /// The same, if something could not be read and is tried again.
     pub fn unsettled(self) -> Self {
         Stamp { is_settled: false, ..self }
+    }
+
+    /// Whether the directory was listed.
+    pub fn is_listed(&self) -> bool {
+        self.directory != Self::default().directory
     }
 
     /// Whether both are of one directory.

@@ -13,6 +13,7 @@ use super::names::Name;
 use super::open_files::Closes;
 use super::segment::{Segment, is_value};
 use super::space::{Options, Space};
+use super::stamp::Stamp;
 use super::writer::{Usable, Writer};
 use super::{bound, compact, context, value_files};
 use crate::error::{Error, Result};
@@ -92,10 +93,10 @@ impl Space {
         if in_file > self.max_bytes() / 4 {
             return Ok(Stored::TooLong);
         }
-        let mut bytes = Vec::new();
         let content = |file: ValueFile| if has_file { Content::File(file) } else { Content::Value(entry.value) };
         let none = ValueFile { number: 0, key_len: 0, value_len: 0, digest: [0; 16] };
         let mut record = Record { key, content: content(none), cost: entry.cost_ns as f32 };
+        let mut bytes = record.buffer().map_err(Failure::of("store a value in", &self.folder))?;
         let current = self.ready(writer, hash, record.len() as u64, in_file)?;
         let mut written = None;
         if has_file {
@@ -144,7 +145,7 @@ impl Space {
         let record = Record { key, content: Content::Removed, cost: 0.0 };
         let remove = |writer: &mut MutexGuard<Option<Writer>>| {
             let current = self.ready(writer, hash, record.len() as u64, 0)?;
-            let mut bytes = Vec::new();
+            let mut bytes = record.buffer().map_err(Failure::of("remove a value from", &self.folder))?;
             record.encode(&current.segment.header, current.end, &mut bytes);
             self.append(writer, hash, &record, &bytes)
         };
@@ -171,7 +172,7 @@ impl Space {
         let mut listed = self.listed.lock();
         // Its file is removed with all others.
         *writer = None;
-        *listed = None;
+        *listed = Stamp::default();
         let discarded = self.watch(self.directory.discard(&self.folder));
         self.drop_all();
         self.reads.clear();
@@ -281,10 +282,11 @@ impl Space {
         let _ = self.watch(self.refresh_if_due());
         let old = self.locate(hash);
         let ended = writer.take_if(|current| {
+            current.longest = files::longest();
             let sealed = current.sealed_with(len);
             let full = current.end > HEADER as u64
                 && (sealed + current.file_bytes + bound::rounded(in_file) > self.segment_bytes()
-                    || sealed > files::longest());
+                    || sealed > current.longest);
             // Its records would be taken for older ones than the one that is replaced.
             let late = old.as_ref().is_some_and(|old| old.segment.name > current.segment.name);
             current.is_lost() || full || late || current.files >= MOST_FILES
@@ -404,7 +406,8 @@ impl Space {
             if bound::rounded(writer.sealed_with(extent.len() as u64)) > most {
                 continue;
             }
-            let (at, mut copy) = (writer.end, Vec::new());
+            let at = writer.end;
+            let Ok(mut copy) = record.buffer() else { continue };
             record.encode(&writer.segment.header, at, &mut copy);
             if let Err((failure, _)) = writer.append(&copy) {
                 writer.discard();

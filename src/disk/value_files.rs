@@ -47,9 +47,10 @@ pub fn write(
     };
     let write = |to: &File| {
         let (key_at, value_at) = (HEADER as u64, (HEADER + key.len()) as u64);
-        files::write_at(to, &header, 0)?;
-        files::write_at(to, key, key_at)?;
-        files::write_at(to, value, value_at)?;
+        files::check_len(file.len(), files::longest())?;
+        files::write_checked(to, &header, 0)?;
+        files::write_checked(to, key, key_at)?;
+        files::write_checked(to, value, value_at)?;
         if sync { files::sync(to).and_then(|()| files::sync_directory(folder)) } else { Ok(()) }
     };
     let written = create().and_then(|to| {

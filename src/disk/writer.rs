@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +36,8 @@ pub struct Writer {
     process: u32,
     /// The number of records.
     records: u32,
+    /// The longest file that the process may write, when the last store began.
+    pub longest: u64,
     /// Whether a record may replace one in an older segment.
     pub replaces: bool,
     /// When it noted that it is alive, in seconds since 1970.
@@ -76,6 +77,7 @@ impl Writer {
             files: 0,
             process: process(),
             records: 0,
+            longest: files::longest(),
             replaces: false,
             noted: created,
             is_new: Cell::new(true),
@@ -105,10 +107,8 @@ impl Writer {
     /// Appends a record. If that fails, the file is as before; if that fails too, the error says that the writer cannot
     /// be used any more.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), (Failure, Usable)> {
-        let written = match self.sealed_with(bytes.len() as u64) <= files::longest() {
-            true => files::write_at(&self.file, bytes, self.end),
-            false => Err(ErrorKind::FileTooLarge.into()),
-        };
+        let written = files::check_len(self.sealed_with(bytes.len() as u64), self.longest)
+            .and_then(|()| files::write_checked(&self.file, bytes, self.end));
         if let Err(error) = written {
             let failure = Failure::of("append to", &self.segment.path())(error);
             let usable = files::truncate(&self.file, self.end).is_ok();

@@ -310,24 +310,18 @@ mod forks {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::sync::ForkHandlers;
 
     /// The longest wait of a fork for changes in progress, which take microseconds.
     const PATIENCE: Duration = Duration::from_secs(5);
 
     const STEP: Duration = Duration::from_micros(50);
 
+    static HANDLERS: ForkHandlers = ForkHandlers::new(Some(before), Some(after), in_child);
+
     /// Installs the handlers, before the first participant exists.
     pub(super) fn watch() {
-        static WATCHING: AtomicBool = AtomicBool::new(false);
-        if WATCHING.load(Ordering::Acquire) {
-            return;
-        }
-        // Concurrent first threads all install them: a thread that relied on another's call in progress could miss a
-        // fork. Running the handlers twice is harmless. SAFETY: the handlers are plain functions that
-        // are never unloaded.
-        if unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) } == 0 {
-            WATCHING.store(true, Ordering::Release);
-        }
+        HANDLERS.install();
     }
 
     /// All others, listed or not: a thread may vanish while it lists its own.

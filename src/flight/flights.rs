@@ -185,6 +185,18 @@ impl<T: Product> Flights<T> {
         self.lists()?.of_key(key, hash).filter(|flight| flight.is_of_this_process()).cloned()
     }
 
+    /// A computation of `key`, with this hash, that new callers do not find, although it goes on, and that `is_meant`.
+    pub fn find_stale(
+        &self,
+        key: &[u8],
+        hash: u64,
+        is_meant: impl Fn(&Flight<T>) -> bool,
+    ) -> Option<TryArc<Flight<T>>> {
+        let lists = self.lists()?;
+        let mut stale = lists.stale.iter_hash(hash).filter(|flight| flight.is(key) && flight.is_of_this_process());
+        stale.find(|flight| is_meant(flight)).cloned()
+    }
+
     /// Ends the computation of the flight's owner, or of an owner that `joined`, with a value, which all waiters get.
     /// The calling thread is `thread`. If several owners complete a flight, the first value counts. `value` is not
     /// called if nobody can get it.

@@ -78,14 +78,17 @@ impl Cut {
     /// PyPhi's cut by a K-partition. In each part, the nodes where connections start (the purview for a cause, the
     /// mechanism for an effect) are severed from all nodes of the partition in which the part's own connections do not
     /// end.
-    pub fn partition(size: usize, direction: Direction, parts: &[(NodeSet, NodeSet)]) -> Result<Self> {
+    pub fn partition(
+        size: usize,
+        direction: Direction,
+        parts: impl Iterator<Item = (NodeSet, NodeSet)> + Clone,
+    ) -> Result<Self> {
         let mut cut = Self::nothing(size)?;
         let (mut mechanisms, mut purviews) = (NodeSet(0), NodeSet(0));
-        for (mechanism, purview) in parts {
-            cut.check(*mechanism, "a mechanism of the partition")?;
-            cut.check(*purview, "a purview of the partition")?;
-            for (what, part, others) in
-                [("mechanism", *mechanism, &mut mechanisms), ("purview", *purview, &mut purviews)]
+        for (mechanism, purview) in parts.clone() {
+            cut.check(mechanism, "a mechanism of the partition")?;
+            cut.check(purview, "a purview of the partition")?;
+            for (what, part, others) in [("mechanism", mechanism, &mut mechanisms), ("purview", purview, &mut purviews)]
             {
                 if part.meets(*others) {
                     return Err(Error::invalid(format!(
@@ -98,7 +101,7 @@ impl Cut {
         }
         let nodes = NodeSet(mechanisms.0 | purviews.0);
         for (mechanism, purview) in parts {
-            let (from, to) = direction.order(*mechanism, *purview);
+            let (from, to) = direction.order(mechanism, purview);
             cut.sever(from, NodeSet(nodes.0 & !to.0));
         }
         Ok(cut)
@@ -150,7 +153,7 @@ mod tests {
         assert_eq!(Cut::from_matrix(3, &[0, 0, 0, 1, 0, 0, 1, 0, 0], Layout::ColumnMajor).unwrap(), cut);
         assert_eq!(Cut::from_masks(cut.severed()).unwrap(), cut);
         let parts = [(NodeSet(0b001), NodeSet(0b001)), (NodeSet(0b110), NodeSet(0b110))];
-        let both = Cut::partition(3, Direction::Effect, &parts).unwrap();
+        let both = Cut::partition(3, Direction::Effect, parts.into_iter()).unwrap();
         assert_eq!(both.severed(), [NodeSet(0b110), NodeSet(0b001), NodeSet(0b001)]);
     }
 
@@ -159,9 +162,9 @@ mod tests {
         assert!(Cut::bipartition(2, NodeSet(0b100), NodeSet(1)).is_err());
         assert!(Cut::bipartition(2, NodeSet(0b11), NodeSet(1)).is_err());
         let overlapping = [(NodeSet(0b01), NodeSet(0b01)), (NodeSet(0b11), NodeSet(0b10))];
-        assert!(Cut::partition(2, Direction::Effect, &overlapping).is_err());
+        assert!(Cut::partition(2, Direction::Effect, overlapping.into_iter()).is_err());
         let purviews = [(NodeSet(0b01), NodeSet(0b11)), (NodeSet(0b10), NodeSet(0b10))];
-        assert!(Cut::partition(2, Direction::Cause, &purviews).is_err());
+        assert!(Cut::partition(2, Direction::Cause, purviews.into_iter()).is_err());
         assert!(Cut::from_masks(&[]).is_err() && Cut::from_masks(&[NodeSet(0); 65]).is_err());
         assert!(Cut::from_masks(&[NodeSet(2)]).is_err());
         assert!(Cut::from_matrix(2, &[0; 3], Layout::RowMajor).is_err());

@@ -114,7 +114,11 @@ impl<'p> Mice<'p> {
     pub fn read(record: &'p [u8]) -> Result<Self> {
         let number = |at: usize| record[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or(0);
         if record.len() < RECORD_HEADER || record[..7] != MAGIC {
-            return Err(Error::Damaged(format!("{} bytes that are not a MICE record", record.len()).into()));
+            let len = record.len();
+            let text = format!(
+                "{len} bytes that are not a MICE record; phicache_result_mice or phicache_mice_encode makes one"
+            );
+            return Err(Error::Damaged(text.into()));
         }
         if record[7] != VERSION {
             return Err(Error::Damaged(format!("a MICE record of version {}; expected {VERSION}", record[7]).into()));

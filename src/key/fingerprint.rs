@@ -25,6 +25,7 @@ const NETWORK: &str = "phicache 2026-11 network fingerprint 1";
 const SUBSYSTEM: &str = "phicache 2026-11 subsystem fingerprint 1";
 const CONTEXT: &str = "phicache 2026-11 context fingerprint 1";
 const MICE: &str = "phicache 2026-11 MICE fingerprint 1";
+const SHARED: &str = "phicache 2026-11 shared fingerprint 1";
 const CUT: &str = "phicache 2026-11 cut fingerprint 1";
 
 /// The identity of a network: its transition probabilities state by node (`tpm`), its connections, and the context in
@@ -91,9 +92,18 @@ pub fn context(context: &[u8]) -> Result<Fingerprint> {
 
 /// The identity of the MICE of a subsystem, given with its cut, in the context in which they are computed.
 pub(crate) fn mice_of(subsystem: &Fingerprint, context: &[u8]) -> Result<Fingerprint> {
+    in_context(MICE, subsystem, context)
+}
+
+/// The identity of the values of a shared cache, which has one itself, in the context in which they are computed.
+pub(crate) fn shared_of(identity: &Fingerprint, context: &[u8]) -> Result<Fingerprint> {
+    in_context(SHARED, identity, context)
+}
+
+fn in_context(kind: &str, identity: &Fingerprint, context: &[u8]) -> Result<Fingerprint> {
     let context = self::context(context)?;
-    let mut hasher = blake3::Hasher::new_derive_key(MICE);
-    hasher.update(&subsystem.0).update(&context.0);
+    let mut hasher = blake3::Hasher::new_derive_key(kind);
+    hasher.update(&identity.0).update(&context.0);
     Ok(Fingerprint(*hasher.finalize().as_bytes()))
 }
 

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 pub use builder::KeyBuilder;
 pub use element::{Element, VERSION_TYPED, VERSION_UNTYPED};
 pub use fingerprint::{Fingerprint, Layout, NODES_MAX, context, network, states};
-pub(crate) use fingerprint::{cut, mice_of, subsystem};
+pub(crate) use fingerprint::{cut, mice_of, shared_of, subsystem};
 
 /// The longest key, in bytes.
 pub const KEY_MAX: usize = i32::MAX as usize;

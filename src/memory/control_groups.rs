@@ -2,6 +2,9 @@
 //!
 //! Limits of ancestors apply too. Control groups come in two versions with different files. Unreadable figures keep
 //! their last known value (`os.rs` says why they may be unreadable).
+//!
+//! `/proc/self/cgroup` names the groups, and mountinfo the folders where a hierarchy, or the part of one below a root,
+//! is mounted. Names are relative to the control group namespace: a group or a root outside it begins with `/..`.
 
 use std::io::{self, ErrorKind};
 
@@ -17,25 +20,39 @@ pub(super) type Reader<'r> = &'r dyn Fn(&[u8], &mut [u8]) -> io::Result<usize>;
 struct Files {
     /// The name of the hierarchy's file system in mountinfo.
     kind: &'static [u8],
-    limits: &'static [&'static [u8]],
+    limits: [Figure; 2],
     usage: &'static [u8],
     /// The line of memory.stat that counts the pages which the kernel reclaims first.
     inactive: &'static [u8],
 }
 
+/// Where a limit is written.
+struct Figure {
+    file: &'static [u8],
+    /// The start of its line; empty if the file has nothing else.
+    line: &'static [u8],
+}
+
 static V1: Files = Files {
     kind: b"cgroup",
-    limits: &[b"memory.limit_in_bytes"],
+    limits: [
+        Figure { file: b"memory.limit_in_bytes", line: b"" },
+        // The lowest limit of the group and its ancestors, those included that the process cannot see.
+        Figure { file: b"memory.stat", line: b"hierarchical_memory_limit " },
+    ],
     usage: b"memory.usage_in_bytes",
     inactive: b"total_inactive_file ",
 };
 
 static V2: Files = Files {
     kind: b"cgroup2",
-    limits: &[b"memory.max", b"memory.high"],
+    limits: [Figure { file: b"memory.max", line: b"" }, Figure { file: b"memory.high", line: b"" }],
     usage: b"memory.current",
     inactive: b"inactive_file ",
 };
+
+/// A file that each group of both versions has.
+const PROCESSES: &[u8] = b"cgroup.procs";
 
 /// Version 1 writes "no limit" as the largest number of whole pages.
 const LARGEST: u64 = 1 << 62;
@@ -44,6 +61,8 @@ const LARGEST: u64 = 1 << 62;
 struct Group {
     files: &'static Files,
     folder: Vec<u8>,
+    /// Whether the process cannot see this group's parent.
+    cut_off: bool,
     /// The limits, as last read; `u64::MAX` means unlimited.
     limits: [u64; 2],
     inactive: Option<Inactive>,
@@ -83,36 +102,43 @@ impl Group {
 
     /// Reads one of the group's files.
     fn read<'b>(&self, file: &[u8], read: Reader, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
-        let mut path = [0; 4096];
-        let len = self.folder.len() + 1 + file.len();
-        let place = path.get_mut(..len).ok_or(ErrorKind::InvalidFilename)?;
-        place[..self.folder.len()].copy_from_slice(&self.folder);
-        place[self.folder.len()] = b'/';
-        place[self.folder.len() + 1..].copy_from_slice(file);
-        let len = read(place, buffer)?;
-        Ok(&buffer[..len])
+        read_in(&self.folder, file, read, buffer)
     }
 
     /// Reads the limits again; returns whether all were readable. An unreadable one keeps its value.
     fn read_limits(&mut self, read: Reader) -> bool {
         let mut all = true;
-        for (at, file) in self.files.limits.iter().enumerate() {
-            let found = match self.read(file, read, &mut [0; 32]) {
-                Ok(text) => match text.trim_ascii() {
-                    b"max" => Some(u64::MAX),
-                    digits => number(digits).map(|bytes| if bytes >= LARGEST { u64::MAX } else { bytes }),
-                },
-                // The root has no such file, nor does a hierarchy that does not limit memory. A file that was there
-                // before has become unreadable.
-                Err(error) if error.kind() == ErrorKind::NotFound && self.limits[at] == u64::MAX => Some(u64::MAX),
-                Err(_) => None,
-            };
-            match found {
+        for (at, figure) in self.files.limits.iter().enumerate() {
+            // Of the groups that it can see, the process reads the limits themselves.
+            if !figure.line.is_empty() && !self.cut_off {
+                continue;
+            }
+            match self.read_limit(figure, read) {
+                // The limit of a group that the process cannot see is lower than this group's.
+                Some(limit) if !figure.line.is_empty() && limit >= self.limits[0] => self.limits[at] = u64::MAX,
                 Some(limit) => self.limits[at] = limit,
                 None => all = false,
             }
         }
         all
+    }
+
+    fn read_limit(&self, figure: &Figure, read: Reader) -> Option<u64> {
+        let mut text = [0; 8192];
+        let number = match self.read(figure.file, read, &mut text) {
+            Ok(text) if !figure.line.is_empty() => field(text, figure.line),
+            Ok(text) if text.trim_ascii() == b"max" => Some(u64::MAX),
+            Ok(text) => number(text.trim_ascii()),
+            // The root has no such file, nor does a group that does not limit memory.
+            Err(error) if is_missing(&error) => self.exists(read).ok()?.then_some(u64::MAX),
+            Err(_) => None,
+        };
+        number.map(|bytes| if bytes >= LARGEST { u64::MAX } else { bytes })
+    }
+
+    /// Whether the group is where it was found.
+    fn exists(&self, read: Reader) -> io::Result<bool> {
+        exists(&self.folder, PROCESSES, read)
     }
 
     /// Reads the group's usage; returns whether it was readable. If not, the last figure stays.
@@ -152,7 +178,7 @@ pub(super) struct Groups {
     /// The text of /proc/self/cgroup when the groups were found; None before.
     text: Option<Vec<u8>>,
     groups: Vec<Group>,
-    /// Whether a hierarchy that limits memory is not mounted where the process can see it.
+    /// Whether some groups that limit memory are not mounted where the process can see them.
     hidden: bool,
 }
 
@@ -181,7 +207,11 @@ impl Groups {
         if limits {
             allowed.limits_known = self.find(read).is_ok() && !self.hidden;
             for group in &mut self.groups {
-                allowed.limits_known &= group.read_limits(read);
+                if !group.read_limits(read) {
+                    allowed.limits_known = false;
+                    // It may be mounted elsewhere now.
+                    self.hidden |= matches!(group.exists(read), Ok(false));
+                }
             }
         }
         for group in &mut self.groups {
@@ -200,9 +230,9 @@ impl Groups {
     /// the group uses without the bytes that caches hold. The own group comes before its ancestors.
     pub(super) fn limits(&self, mut see: impl FnMut(String, u64, i64) -> Result<()>) -> Result<()> {
         for group in &self.groups {
-            for (file, bytes) in group.files.limits.iter().zip(group.limits) {
+            for (figure, bytes) in group.files.limits.iter().zip(group.limits) {
                 if bytes != u64::MAX {
-                    see(group.path(file)?, bytes, group.outside)?;
+                    see(group.path(figure.file)?, bytes, group.outside)?;
                 }
             }
         }
@@ -211,24 +241,43 @@ impl Groups {
 
     /// Finds the groups, unless they are the known ones. If that fails, the known ones stay.
     fn find(&mut self, read: Reader) -> io::Result<()> {
-        let text = match whole(b"/proc/self/cgroup", read) {
+        // After the end of the main thread, the folder of the process has no mounts and names the root as its group.
+        let [group, mountinfo] = match read(b"/proc/self/mountinfo", &mut []) {
+            Ok(_) => [&b"/proc/self/cgroup"[..], b"/proc/self/mountinfo"],
+            Err(_) => [&b"/proc/thread-self/cgroup"[..], b"/proc/thread-self/mountinfo"],
+        };
+        let text = match whole(group, read) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // A kernel without control groups, or no /proc.
-                read(b"/proc/self/mountinfo", &mut [0; 1])?;
+                read(mountinfo, &mut [])?;
                 Vec::new()
             }
             text => text?,
         };
-        if self.text.as_ref() == Some(&text) && !self.hidden {
+        let moved = self.text.as_ref() != Some(&text);
+        if !moved && !self.hidden {
             return Ok(());
         }
-        let mounts = if text.is_empty() { Vec::new() } else { whole(b"/proc/self/mountinfo", read)? };
-        let (groups, hidden) = groups(&text, &mounts)?;
-        // The figures of known groups stay.
-        if self.text.as_ref() != Some(&text) || groups.len() != self.groups.len() {
-            self.groups = groups;
+        let mounts = if text.is_empty() { Vec::new() } else { whole(mountinfo, read)? };
+        let (mut groups, hidden) = groups(&text, &mounts, read)?;
+        if hidden && !moved && !self.groups.is_empty() {
+            return Ok(());
         }
-        (self.text, self.hidden) = (Some(text), hidden);
+        let mut all = true;
+        for group in &mut groups {
+            all &= group.read_limits(read);
+        }
+        if !all && !self.groups.is_empty() {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        // The figures of known groups stay.
+        for group in &mut groups {
+            let known = self.groups.iter_mut().find(|known| known.folder == group.folder);
+            if let Some(known) = known {
+                (group.inactive, group.outside) = (known.inactive.take(), known.outside);
+            }
+        }
+        (self.text, self.groups, self.hidden) = (Some(text), groups, hidden);
         Ok(())
     }
 }
@@ -248,39 +297,135 @@ fn whole(path: &[u8], read: Reader) -> io::Result<Vec<u8>> {
     Err(ErrorKind::FileTooLarge.into())
 }
 
+/// Reads the start of a file in a folder.
+fn read_in<'b>(folder: &[u8], file: &[u8], read: Reader, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+    let mut path = [0; 4096];
+    let len = folder.len() + 1 + file.len();
+    let place = path.get_mut(..len).ok_or(ErrorKind::InvalidFilename)?;
+    place[..folder.len()].copy_from_slice(folder);
+    place[folder.len()] = b'/';
+    place[folder.len() + 1..].copy_from_slice(file);
+    let len = read(place, buffer)?;
+    Ok(&buffer[..len])
+}
+
+/// Whether a folder has a file, whether it can be read or not. An error if that cannot be known now.
+fn exists(folder: &[u8], file: &[u8], read: Reader) -> io::Result<bool> {
+    match read_in(folder, file, read, &mut []) {
+        Ok(_) => Ok(true),
+        Err(error) if is_missing(&error) => Ok(false),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Err(error),
+            _ => Ok(true),
+        },
+    }
+}
+
+/// Whether there is no such file.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename)
+}
+
 /// The groups named in /proc/self/cgroup with all their ancestors, where mountinfo says they are mounted; and whether
 /// some that may limit memory are not mounted.
-fn groups(text: &[u8], mounts: &[u8]) -> io::Result<(Vec<Group>, bool)> {
-    let (mut groups, mut hidden) = (Vec::new(), false);
-    let lines = || text.split(|byte| *byte == b'\n');
-    let first = lines().any(|line| files_of(line).is_some_and(|(files, _)| files.kind == V1.kind));
-    for (files, group) in lines().filter_map(files_of) {
-        let mut mounted = false;
-        for (root, folder) in mounts.split(|byte| *byte == b'\n').filter_map(|line| mount(line, files)) {
-            mounted = true;
-            let below = group.strip_prefix(root.strip_suffix(b"/").unwrap_or(root));
-            let below = below.filter(|below| below.is_empty() || below.starts_with(b"/")).unwrap_or(b"");
-            let below = below.strip_suffix(b"/").unwrap_or(below);
-            let (mut own, folder) = (Vec::new(), folder.strip_suffix(b"/").unwrap_or(folder));
-            own.try_reserve(folder.len() + below.len())?;
-            own.extend_from_slice(folder);
-            own.extend_from_slice(below);
-            loop {
-                let mut path = Vec::new();
-                path.try_reserve(own.len())?;
-                path.extend_from_slice(&own);
-                groups.try_reserve(1)?;
-                groups.push(Group { files, folder: path, limits: [u64::MAX; 2], inactive: None, outside: 0 });
-                match own[folder.len()..].iter().rposition(|byte| *byte == b'/') {
-                    Some(slash) => own.truncate(folder.len() + slash),
-                    None => break,
-                }
+fn groups(text: &[u8], mounts: &[u8], read: Reader) -> io::Result<(Vec<Group>, bool)> {
+    let (mut found, mut hidden) = (Vec::new(), false);
+    let lines = || text.split(|byte| *byte == b'\n').filter_map(files_of);
+    // Memory is in one hierarchy only: if that is version 1's, the other does not limit it.
+    let first = lines().any(|(files, _)| files.kind == V1.kind);
+    for (files, group) in lines().filter(|(files, _)| files.kind == V1.kind || !first) {
+        let mounts = || mounts.split(|byte| *byte == b'\n').filter_map(|line| mount(line, files));
+        // Of the mounts with the group, that which shows most of its ancestors.
+        let mut best: Option<(Vec<u8>, &[u8])> = None;
+        for (root, folder) in mounts() {
+            let (root, folder) = (decoded(root)?, decoded(folder)?);
+            let Some(below) = below(group, &root) else { continue };
+            let shows_more = best.as_ref().is_none_or(|(_, best)| below.len() > best.len());
+            if shows_more && exists(&joined(&folder, below)?, PROCESSES, read)? {
+                best = Some((folder, below));
             }
         }
-        // Memory is in one hierarchy only: if that is version 1's, the other need not be mounted.
-        hidden |= !mounted && (files.kind == V1.kind || !first);
+        if let Some((folder, below)) = best {
+            add(&mut found, files, &folder, below, read)?;
+            continue;
+        }
+        // The group is not mounted, or the names are those of another namespace. Ancestors may be mounted; in a
+        // container, what is mounted is most likely one.
+        hidden = true;
+        for above in [true, false] {
+            let before = found.len();
+            for (root, folder) in mounts() {
+                let below = below(group, &decoded(root)?);
+                if below.is_some() == above {
+                    add(&mut found, files, &decoded(folder)?, below.unwrap_or_default(), read)?;
+                }
+            }
+            if found.len() > before {
+                break;
+            }
+        }
     }
-    Ok((groups, hidden))
+    Ok((found, hidden))
+}
+
+/// Adds the group `below` a mounted folder, and its ancestors up to this folder.
+fn add(found: &mut Vec<Group>, files: &'static Files, folder: &[u8], below: &[u8], read: Reader) -> io::Result<()> {
+    let mut len = below.len();
+    loop {
+        let path = joined(folder, &below[..len])?;
+        // Only the root of a hierarchy has this file.
+        let cut_off = len == 0 && files.kind == V1.kind && !exists(&path, b"release_agent", read)?;
+        found.try_reserve(1)?;
+        found.push(Group { files, folder: path, cut_off, limits: [u64::MAX; 2], inactive: None, outside: 0 });
+        match below[..len].iter().rposition(|byte| *byte == b'/') {
+            Some(slash) => len = slash,
+            None => return Ok(()),
+        }
+        // Before Linux 5.11, a group of version 1 could leave its descendants alone.
+        let parent = joined(folder, &below[..len])?;
+        let counts = read_in(&parent, b"memory.use_hierarchy", read, &mut [0; 8]).map(|text| text.trim_ascii() != b"0");
+        if files.kind == V1.kind && !counts.unwrap_or(true) {
+            return Ok(());
+        }
+    }
+}
+
+/// The path of a group below a mounted folder. The root of a hierarchy is mounted as `/`.
+fn joined(folder: &[u8], below: &[u8]) -> io::Result<Vec<u8>> {
+    let folder = folder.strip_suffix(b"/").unwrap_or(folder);
+    let mut path = Vec::new();
+    path.try_reserve_exact(folder.len() + below.len())?;
+    path.extend_from_slice(folder);
+    path.extend_from_slice(below);
+    Ok(path)
+}
+
+/// The path of a group from a root above it: empty, or with a slash before each name. None if the root is not above it,
+/// as far as the names tell.
+fn below<'g>(group: &'g [u8], root: &[u8]) -> Option<&'g [u8]> {
+    let below = group.strip_prefix(root.strip_suffix(b"/").unwrap_or(root))?;
+    let below = below.strip_suffix(b"/").unwrap_or(below);
+    let is_path = below.is_empty() || below.starts_with(b"/");
+    (is_path && below.split(|byte| *byte == b'/').all(|name| name != b"..")).then_some(below)
+}
+
+/// A field of mountinfo, where some characters are written as a backslash and three octal digits.
+fn decoded(field: &[u8]) -> io::Result<Vec<u8>> {
+    let (mut text, mut rest) = (Vec::new(), field);
+    text.try_reserve_exact(field.len())?;
+    loop {
+        rest = match rest {
+            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', rest @ ..] => {
+                text.push((a & 3) << 6 | (b & 7) << 3 | c & 7);
+                rest
+            }
+            [byte, rest @ ..] => {
+                text.push(*byte);
+                rest
+            }
+            [] => return Ok(text),
+        };
+    }
 }
 
 /// The kind of group and its path in a line of /proc/self/cgroup, if it may limit memory.
@@ -293,7 +438,7 @@ fn files_of(line: &[u8]) -> Option<(&'static Files, &[u8])> {
     }
 }
 
-/// The root and the mount point of such groups, if this line of mountinfo mounts them.
+/// The root and the mount point of such groups, both encoded, if this line of mountinfo mounts them.
 fn mount<'l>(line: &'l [u8], files: &Files) -> Option<(&'l [u8], &'l [u8])> {
     let dash = line.windows(3).position(|bytes| bytes == b" - ")?;
     let mut tail = line[dash + 3..].split(|byte| *byte == b' ');

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 const UNIFIED: &str = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n";
 const MIB: u64 = 1 << 20;
 
-/// A file system: the text of each file, or None if the file is unreadable now. Other files do not exist.
+/// A file system: the text of each file, or None if the file is unreadable now. Other files do not exist, except the
+/// list of processes of each folder with files.
 struct Tree(RefCell<HashMap<String, Option<String>>>);
 
 impl Tree {
@@ -35,7 +36,14 @@ impl Tree {
     }
 
     fn read(&self, path: &[u8], buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.borrow().get(std::str::from_utf8(path).unwrap()) {
+        let (path, files) = (std::str::from_utf8(path).unwrap(), self.0.borrow());
+        match files.get(path) {
+            None if path
+                .strip_suffix("cgroup.procs")
+                .is_some_and(|folder| files.keys().any(|file| file.starts_with(folder))) =>
+            {
+                Ok(0)
+            }
             None => Err(ErrorKind::NotFound.into()),
             Some(None) => Err(io::Error::from_raw_os_error(libc::EMFILE)),
             Some(Some(text)) => {
@@ -244,4 +252,166 @@ fn the_limits_of_a_group_and_its_ancestors_are_listed_with_what_each_counts() {
         ],
     );
     assert_eq!(listed(&legacy), [("/sys/fs/cgroup/memory/job/memory.limit_in_bytes".into(), 4096, -1500)]);
+}
+
+#[test]
+fn names_with_escaped_characters_are_decoded() {
+    let mounts = "30 23 0:26 /a\\134x2db /mnt/control\\040groups rw - cgroup2 cgroup2 rw\n";
+    let limit = "/mnt/control groups/job 7/memory.max";
+    let tree = Tree::new("0::/a\\x2db/job 7\n", mounts, &[(limit, "1048576\n")]);
+    let mut groups = Groups::new();
+    let allowed = tree.sample(&mut groups, 0, 0);
+    assert_eq!((allowed.limit, allowed.limits_known), (MIB, true));
+    let name = RefCell::new(String::new());
+    groups
+        .limits(|path, _, _| {
+            name.replace(path);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(name.into_inner(), limit);
+    assert_eq!(decoded(br"\040\1\\777\134").unwrap(), br" \1\\777\");
+}
+
+#[test]
+fn a_mount_of_other_groups_does_not_limit_this_process() {
+    let mounts = format!("{UNIFIED}31 23 0:26 /docker/1 /run/1/cgroup rw - cgroup2 cgroup2 rw\n");
+    let files = [("/sys/fs/cgroup/a/memory.max", "2097152\n"), ("/run/1/cgroup/memory.max", "1048576\n")];
+    let tree = Tree::new("0::/a\n", &mounts, &files);
+    let allowed = tree.sample(&mut Groups::new(), 0, 0);
+    assert_eq!((allowed.limit, allowed.limits_known), (2 * MIB, true));
+    // Of two mounts with the group, that with more ancestors is read, and only that.
+    let mounts = format!("31 23 0:26 /a /mnt rw - cgroup2 cgroup2 rw\n{UNIFIED}");
+    let files = [("/sys/fs/cgroup/a/memory.max", "2097152\n"), ("/mnt/memory.max", "2097152\n")];
+    let tree = Tree::new("0::/a\n", &mounts, &files);
+    let mut groups = Groups::new();
+    tree.sample(&mut groups, 0, 0);
+    let paths = groups.groups.iter().map(|group| str::from_utf8(&group.folder).unwrap());
+    assert_eq!(paths.collect::<Vec<_>>(), ["/sys/fs/cgroup/a", "/sys/fs/cgroup"]);
+    // A mount that is covered by another file system does not show the group.
+    tree.0.borrow_mut().remove("/sys/fs/cgroup/a/memory.max");
+    let allowed = tree.sample(&mut Groups::new(), 0, 0);
+    assert_eq!((allowed.limit, allowed.limits_known), (2 * MIB, true));
+}
+
+#[test]
+fn a_group_outside_the_namespace_is_hidden_and_never_a_path_of_other_files() {
+    let outside = Tree::new(
+        "0::/../b\n",
+        UNIFIED,
+        &[("/sys/fs/cgroup/../b/memory.max", "4096\n"), ("/sys/fs/cgroup/memory.max", "1048576\n")],
+    );
+    let allowed = outside.sample(&mut Groups::new(), 0, 0);
+    assert_eq!((allowed.limit, allowed.limits_known), (MIB, false));
+    // The mount is older than the namespace. The names of the groups in between are unknown.
+    let mounts = "30 23 0:26 /../.. /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+    let files = [("/sys/fs/cgroup/memory.max", "2097152\n"), ("/sys/fs/cgroup/b/memory.max", "1048576\n")];
+    for (group, expected) in [
+        ("0::/\n", (2 * MIB, false)),
+        ("0::/../c\n", (2 * MIB, false)),
+        ("0::/../..\n", (2 * MIB, true)),
+        ("0::/../../b\n", (MIB, true)),
+        ("0::/../../..\n", (2 * MIB, false)),
+    ] {
+        let allowed = Tree::new(group, mounts, &files).sample(&mut Groups::new(), 0, 0);
+        assert_eq!((allowed.limit, allowed.limits_known), expected, "{group}");
+    }
+}
+
+#[test]
+fn ancestors_of_version_1_that_cannot_be_seen_limit_too() {
+    let mounts = "33 25 0:29 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
+    let stat = "/sys/fs/cgroup/memory/memory.stat";
+    let tree = Tree::new(
+        "5:memory:/docker/1/job\n",
+        mounts,
+        &[
+            ("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "9223372036854771712\n"),
+            ("/sys/fs/cgroup/memory/job/memory.stat", "hierarchical_memory_limit 4096\ntotal_inactive_file 0\n"),
+            ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "2097152\n"),
+            ("/sys/fs/cgroup/memory/memory.usage_in_bytes", "300\n"),
+            (stat, "inactive_file 0\nhierarchical_memory_limit 1048576\ntotal_inactive_file 0\n"),
+        ],
+    );
+    let mut groups = Groups::new();
+    let allowed = tree.sample(&mut groups, 0, 0);
+    assert_eq!((allowed.limit, allowed.limits_known, allowed.usage_known), (MIB, true, true));
+    // The own limit is not listed twice.
+    tree.write(stat, "hierarchical_memory_limit 2097152\n");
+    assert_eq!(tree.sample(&mut groups, 0, 0).limit, 2 * MIB);
+    let listed = RefCell::new(0);
+    groups
+        .limits(|_, _, _| {
+            listed.replace_with(|count| *count + 1);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(listed.into_inner(), 1);
+    // The root of a hierarchy has no ancestors.
+    tree.write("/sys/fs/cgroup/memory/release_agent", "\n");
+    tree.write(stat, "hierarchical_memory_limit 4096\n");
+    assert_eq!(tree.sample(&mut Groups::new(), 0, 0).limit, 2 * MIB);
+}
+
+#[test]
+fn a_group_of_version_1_that_leaves_its_descendants_alone_does_not_limit_them() {
+    let legacy = "33 25 0:29 / /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
+    let tree = Tree::new(
+        "5:memory:/a/b\n",
+        legacy,
+        &[
+            ("/sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "2097152\n"),
+            ("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "1048576\n"),
+            ("/sys/fs/cgroup/memory/a/memory.use_hierarchy", "1\n"),
+        ],
+    );
+    assert_eq!(tree.limit(), MIB);
+    tree.write("/sys/fs/cgroup/memory/a/memory.use_hierarchy", "0\n");
+    assert_eq!(tree.limit(), 2 * MIB);
+}
+
+#[test]
+fn a_limit_that_goes_with_its_controller_is_gone_and_a_mount_that_moves_is_found_again() {
+    let limit = "/sys/fs/cgroup/a/memory.max";
+    let tree = Tree::new("0::/a\n", UNIFIED, &[(limit, "1048576\n"), ("/sys/fs/cgroup/a/cgroup.type", "domain\n")]);
+    let mut groups = Groups::new();
+    assert_eq!(tree.sample(&mut groups, 0, 0).limit, MIB);
+    tree.0.borrow_mut().remove(limit);
+    let allowed = tree.sample(&mut groups, 0, 0);
+    assert_eq!((allowed.limit, allowed.limits_known), (u64::MAX, true));
+    tree.write(limit, "1048576\n");
+    assert_eq!(tree.sample(&mut groups, 0, 0).limit, MIB);
+
+    tree.0.borrow_mut().retain(|path, _| path.starts_with("/proc/"));
+    let allowed = tree.sample(&mut groups, 0, 0);
+    assert_eq!((allowed.limit, allowed.limits_known), (MIB, false));
+    tree.write("/proc/self/mountinfo", "30 23 0:26 / /mnt rw - cgroup2 cgroup2 rw\n");
+    tree.write("/mnt/a/memory.max", "2097152\n");
+    let allowed = tree.sample(&mut groups, 0, 0);
+    assert_eq!((allowed.limit, allowed.limits_known), (2 * MIB, true));
+}
+
+#[test]
+fn a_process_that_moves_keeps_its_limits_until_the_new_ones_are_readable() {
+    let new = "/sys/fs/cgroup/b/memory.max";
+    let tree = Tree::new("0::/a\n", UNIFIED, &[("/sys/fs/cgroup/a/memory.max", "2097152\n"), (new, "1048576\n")]);
+    let mut groups = Groups::new();
+    assert_eq!(tree.sample(&mut groups, 0, 0).limit, 2 * MIB);
+    tree.write("/proc/self/cgroup", "0::/b\n");
+    tree.lock(new);
+    let allowed = tree.sample(&mut groups, 0, 0);
+    assert_eq!((allowed.limit, allowed.limits_known), (2 * MIB, false));
+    tree.write(new, "1048576\n");
+    let allowed = tree.sample(&mut groups, 0, 0);
+    assert_eq!((allowed.limit, allowed.limits_known), (MIB, true));
+}
+
+#[test]
+fn the_groups_are_known_after_the_end_of_the_main_thread() {
+    let tree = Tree::new("0::/\n", UNIFIED, &[("/sys/fs/cgroup/a/memory.max", "1048576\n")]);
+    tree.0.borrow_mut().remove("/proc/self/mountinfo");
+    tree.write("/proc/thread-self/cgroup", "0::/a\n");
+    tree.write("/proc/thread-self/mountinfo", UNIFIED);
+    let allowed = tree.sample(&mut Groups::new(), 0, 0);
+    assert_eq!((allowed.limit, allowed.limits_known), (MIB, true));
 }

@@ -313,10 +313,8 @@ impl MemoryLimit {
         if !all {
             return known;
         }
-        let physical = match self.physical.load(Relaxed) {
-            0 => os::physical().unwrap_or(0),
-            known => known,
-        };
+        // A virtual machine may be given more memory, or less.
+        let physical = os::physical().unwrap_or(self.physical.load(Relaxed));
         self.physical.store(physical, Relaxed);
         let limit = allowed.limit.min(if physical == 0 { u64::MAX } else { physical });
         self.per_cent.store((limit as f64 / 100.0).to_bits(), Relaxed);

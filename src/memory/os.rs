@@ -41,9 +41,12 @@ mod linux {
     /// The sizes of this process. The file is opened each time, because a forked child would read its parent's sizes
     /// from an open one.
     pub(crate) fn sizes() -> Option<Sizes> {
-        let mut text = [0; 256];
-        let len = read_named(c"/proc/self/statm", &mut text).ok()?;
-        sizes_in(&text[..len])
+        // After the end of the main thread, the sizes of the process are zeros.
+        [c"/proc/self/statm", c"/proc/thread-self/statm"].into_iter().find_map(|name| {
+            let mut text = [0; 256];
+            let len = read_named(name, &mut text).ok()?;
+            sizes_in(&text[..len])
+        })
     }
 
     /// The sizes in the text of statm: pages in all, resident, shared, code, 0, data and stack.
@@ -53,7 +56,7 @@ mod linux {
         let mut fields = text.split(|byte| byte.is_ascii_whitespace()).map(|field| number(field)?.checked_mul(page));
         let (address_space, resident) = (fields.next()??, fields.next()??);
         let data = fields.nth(3)??;
-        // A running process occupies memory: 0 means that a sandbox hides the figure.
+        // A running process occupies memory: 0 means that the figure is hidden.
         (resident != 0).then_some(Sizes { resident, address_space, data })
     }
 

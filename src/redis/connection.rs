@@ -1,6 +1,7 @@
-//! One connection to one server. Commands are packed by the redis crate and sent with one `send`; replies are read by
-//! `reply.rs`. We do not use the crate's conversions: they accept too much, such as nil for a list or anything for
-//! "done". The replies that each kind of question accepts are written here, once.
+//! One connection to one server. Commands are packed here and sent with one `send`; replies are read by `reply.rs`. We
+//! do not use the redis crate's packing, which ends the process if there is no memory for a copy of a value, nor its
+//! conversions: they accept too much, such as nil for a list or anything for "done". The replies that each kind of
+//! question accepts are written here, once.
 //!
 //! A reply never answers another question. The connection counts its questions and replies and records the first fault.
 //! As soon as a reply is missing, late, left over or malformed, every further use is refused, and
@@ -9,12 +10,13 @@
 use std::io::{ErrorKind as IoKind, Write};
 use std::time::Instant;
 
-use resp::{Cmd, ErrorKind, RedisError, RedisResult, Value};
+use resp::{ErrorKind, RedisError, RedisResult, Value};
 
 use super::endpoint::Endpoint;
 use super::reply::{Fault, Parsed, ReplyReader, ReplyValue, ValueSink};
 use super::socket::Deadline;
 use super::stream::Stream;
+use crate::error::{Error, Result};
 
 /// Buffers with more capacity are freed after use.
 const BUFFER_MAX: usize = 1 << 20;
@@ -34,8 +36,7 @@ pub enum Aside {
 /// A connection, used by one thread at a time.
 pub struct Connection {
     stream: Stream,
-    /// One command, and all commands that are not sent yet. Both buffers are reused by later operations.
-    command: Cmd,
+    /// The commands that are not sent yet. Later operations use the buffer again.
     outbox: Vec<u8>,
     reader: ReplyReader,
     /// The number of replies that are not read yet.
@@ -57,7 +58,6 @@ impl Connection {
     pub fn new(stream: Stream, deadline: Deadline) -> Self {
         Connection {
             stream,
-            command: Cmd::new(),
             outbox: Vec::new(),
             reader: ReplyReader::default(),
             awaited: 0,
@@ -108,13 +108,11 @@ impl Connection {
         self.queue_all(words.iter().copied());
     }
 
-    /// Packs a command of any number of words.
-    pub fn queue_all<'w>(&mut self, words: impl Iterator<Item = &'w [u8]>) {
-        self.command.clear();
-        for word in words {
-            self.command.arg(word);
+    /// Packs a command of any number of words. Without memory for it, sending fails.
+    pub fn queue_all<'w>(&mut self, words: impl Iterator<Item = &'w [u8]> + Clone) {
+        if let Err(error) = pack(words, &mut self.outbox) {
+            self.fault = Some(Fault::NoRoom(error));
         }
-        self.command.write_packed_command(&mut self.outbox);
         self.awaited += 1;
     }
 
@@ -131,7 +129,7 @@ impl Connection {
         };
         self.outbox.clear();
         if self.outbox.capacity() > BUFFER_MAX {
-            (self.outbox, self.command) = Default::default();
+            self.outbox = Vec::new();
         }
         self.during = "sending";
         self.record_fault(sent.map_err(Fault::Io))?;
@@ -341,6 +339,43 @@ impl Connection {
             self.fault = Some(fault);
             broken()
         })
+    }
+}
+
+/// Appends a command, as the protocol has it: the number of its words, then each word behind its length.
+fn pack<'w>(words: impl Iterator<Item = &'w [u8]> + Clone, out: &mut Vec<u8>) -> Result<()> {
+    /// The most bytes of a number with what is around it.
+    const NUMBER: usize = 1 + 20 + 2;
+    let (mut count, mut len) = (0, NUMBER);
+    for word in words.clone() {
+        count += 1;
+        len += NUMBER + word.len() + 2;
+    }
+    out.try_reserve(len).map_err(|_| Error::OutOfMemory(len))?;
+    let number = |out: &mut Vec<u8>, kind: u8, number: usize| {
+        out.push(kind);
+        out.extend_from_slice(decimal(number as u64, &mut [0; 20]));
+        out.extend_from_slice(b"\r\n");
+    };
+    number(out, b'*', count);
+    for word in words {
+        number(out, b'$', word.len());
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+    Ok(())
+}
+
+/// The digits of a number, in the buffer.
+pub(super) fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[start..];
+        }
     }
 }
 

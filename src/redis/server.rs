@@ -6,7 +6,7 @@ use std::time::Duration;
 use resp::RedisResult;
 
 use super::cluster::{Cluster, slot_of};
-use super::connection::Connection;
+use super::connection::{Connection, decimal};
 use super::endpoint::Endpoint;
 use super::failure::{Answer, Cause, Failure};
 use super::health::{Health, HealthCounters};
@@ -171,18 +171,6 @@ pub(super) fn queue_set(connection: &mut Connection, key: &[u8], value: &[u8], s
 pub(super) fn milliseconds(ttl: Duration) -> u64 {
     // The server adds it to its clock, and refuses a sum that overflows.
     (ttl.as_millis() as u64).clamp(1, i64::MAX as u64 / 4)
-}
-
-fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &digits[start..];
-        }
-    }
 }
 
 #[cfg(test)]

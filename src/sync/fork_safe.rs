@@ -12,12 +12,14 @@
 use std::cell::UnsafeCell;
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{self, PoisonError, TryLockError};
 use std::time::Duration;
 
 pub use std::sync::{Condvar, MutexGuard};
 use std::sync::{RwLockReadGuard, RwLockWriteGuard};
+
+use super::fork_handlers::ForkHandlers;
 
 /// Counts forks: one more in each child. 0 is no process.
 static PROCESS: AtomicU32 = AtomicU32::new(1);
@@ -32,20 +34,7 @@ extern "C" fn in_child() {
     PROCESS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Registers the fork handler, with the first lock that is used rather than when the library is loaded. It stays
-/// registered: the library is never unloaded.
-fn watch_forks() {
-    static WATCHING: AtomicBool = AtomicBool::new(false);
-    if WATCHING.load(Ordering::Acquire) {
-        return;
-    }
-    // Several first threads all register. If one skipped this while another is still registering, a fork could come in
-    // between unnoticed. Running the handler twice does no harm.
-    // SAFETY: the handler is a plain function that is never unloaded, and does nothing that is forbidden in a child.
-    if unsafe { libc::pthread_atfork(None, None, Some(in_child)) } == 0 {
-        WATCHING.store(true, Ordering::Release);
-    }
-}
+static FORKS: ForkHandlers = ForkHandlers::new(None, None, in_child);
 
 /// A lock that can start over.
 pub(super) trait Lock: Sized {
@@ -106,7 +95,7 @@ impl<L: Lock> ForkSafe<L> {
 
     #[cold]
     fn renew(&self) {
-        watch_forks();
+        FORKS.install();
         let _turn = Turn::take();
         if self.process.load(Ordering::Acquire) == process() {
             return;

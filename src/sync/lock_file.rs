@@ -11,6 +11,8 @@ use std::os::fd::{FromRawFd, IntoRawFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
+use super::fork_handlers::ForkHandlers;
+
 const CLOSED: RawFd = -1;
 
 /// A file whose bytes processes lock.
@@ -124,7 +126,7 @@ impl LockFile {
 
     /// Lists the file for the handler in a child.
     fn list(&'static self) {
-        watch_forks();
+        FORKS.install();
         if self.is_listed.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -161,18 +163,7 @@ extern "C" fn in_child() {
     }
 }
 
-/// Installs the handler, before the first file is open.
-fn watch_forks() {
-    static WATCHING: AtomicBool = AtomicBool::new(false);
-    if WATCHING.load(Ordering::Acquire) {
-        return;
-    }
-    // Several first threads all install it; running it twice is harmless.
-    // SAFETY: the handler is a plain function that is never unloaded. It only closes files.
-    if unsafe { libc::pthread_atfork(None, None, Some(in_child)) } == 0 {
-        WATCHING.store(true, Ordering::Release);
-    }
-}
+static FORKS: ForkHandlers = ForkHandlers::new(None, None, in_child);
 
 #[cfg(all(test, target_os = "linux", not(miri), not(shuttle)))]
 mod tests {

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `lock.rs` | the choice between real locks and atomics and those of a model checker |
 //! | `fork_safe.rs` | the standard library's locks, which start over in a forked child |
+//! | `fork_handlers.rs` | functions that run around each fork |
 //! | `raw_mutex.rs` | a mutex of one word without a guard, which survives a fork too |
 //! | `model.rs` | the same locks under the model checker |
 //! | `try_arc.rs` | a reference-counted pointer whose allocation reports failure |
@@ -16,9 +17,9 @@
 
 mod cache_padded;
 mod clock;
+mod fork_handlers;
 #[cfg(not(shuttle))]
 mod fork_safe;
-
 mod lock;
 mod lock_file;
 #[cfg(shuttle)]
@@ -29,6 +30,7 @@ mod try_arc;
 
 pub use cache_padded::{CachePadded, Padding, on_separate_lines};
 pub use clock::{monotonic_ns, stopwatch_ns};
+pub use fork_handlers::ForkHandlers;
 #[cfg(all(test, not(any(miri, shuttle))))]
 pub(crate) use fork_safe::tests::forked;
 pub(crate) use lock::RawMutex;

@@ -250,16 +250,20 @@ impl<'k> Draft<'k> {
         match reservation.0 {
             None => self.allocate(0).map(OwnedEntry),
             Some((pinned, kept)) if is_outside_tables(&pinned) && is_little_shorter(kept, pinned.value().len()) => {
-                // SAFETY: only this draft has the entry, and its chunk holds no other block.
-                unsafe { (*pinned.entry().header().as_ptr()).value_len = kept as u32 };
-                Ok(OwnedEntry(pinned))
+                Ok(shortened(pinned, kept))
             }
-            Some((pinned, kept)) => {
-                let mut shorter = self.allocate(kept)?;
-                // SAFETY: the block is new, and has room for this many bytes.
-                unsafe { value_start(&mut shorter).copy_from_nonoverlapping(pinned.value().as_ptr(), kept) };
-                Ok(OwnedEntry(shorter))
-            }
+            Some((pinned, kept)) => match self.allocate(kept) {
+                Ok(mut shorter) => {
+                    // SAFETY: the block is new, and has room for this many bytes.
+                    unsafe { value_start(&mut shorter).copy_from_nonoverlapping(pinned.value().as_ptr(), kept) };
+                    Ok(OwnedEntry(shorter))
+                }
+                // Rather a value that wastes memory than one that is lost.
+                Err(_) if self.refused.is_none() && is_alone(&pinned) && kept < LARGE as usize => {
+                    Ok(shortened(pinned, kept))
+                }
+                Err(error) => Err(error),
+            },
         }
     }
 }
@@ -278,6 +282,20 @@ pub fn check_shorter(reserved: usize, len: usize) -> Result<()> {
 fn is_outside_tables(pinned: &Pinned) -> bool {
     // SAFETY: the pin keeps the entry alive, and with it the chunk.
     unsafe { Chunk::is_outside_tables(Chunk::of(pinned.entry().header())) }
+}
+
+/// Whether the entry's chunk holds no other block.
+fn is_alone(pinned: &Pinned) -> bool {
+    // SAFETY: the pin keeps the entry alive, and with it the chunk.
+    unsafe { (*Chunk::of(pinned.entry().header())).single }
+}
+
+/// The entry with the first `kept` bytes of its value, which are fewer than [`LARGE`]. Only its draft has it, and its
+/// chunk holds no other block.
+fn shortened(pinned: Pinned, kept: usize) -> OwnedEntry {
+    // SAFETY: as the caller promises.
+    unsafe { (*pinned.entry().header().as_ptr()).value_len = kept as u32 };
+    OwnedEntry(pinned)
 }
 
 /// Whether a value that keeps `kept` of its reserved bytes may stay in its block: the length fits into the header, and

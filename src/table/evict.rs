@@ -39,6 +39,10 @@ const LEAST_CLOSED: u64 = 1 << 10;
 /// The most visits that an entry survives without an access: what is never used again leaves at last, whatever it cost.
 const CREDITS: f32 = 63.0;
 
+/// The worth, in means, above which an entry has a credit for each mean. Were it 1, a common kind of costly entry would
+/// have credits, and half of a full cache would be such entries that are out of use.
+const NO_CREDIT: f32 = 2.0;
+
 /// The chunks that one insertion closes at most. One with nothing but pinned blocks comes back at once.
 const CHUNKS: usize = 8;
 
@@ -59,14 +63,11 @@ impl Budget {
         Budget { evict, copies: COPIES, copied_bytes: COPIED_BYTES, patient: false, mean_worth }
     }
 
-    /// How many visits an entry survives without an access: none if it is worth less than twice the mean, one if it is
-    /// worth less than three times the mean, and so on.
+    /// How many visits an entry survives without an access.
     fn credits(&self, entry: NonNull<Header>) -> u8 {
         // SAFETY: the entry is in the table, and we are the writer.
         let (cost, weight) = unsafe { (cost_of(entry), EntryRef::new(entry).weight()) };
-        let times = cost as f32 / (weight as f32 * self.mean_worth);
-        // Not a number if nothing is known, or nothing takes time.
-        if times >= 2.0 { (times - 1.0).min(CREDITS) as u8 } else { 0 }
+        credits_for(cost as f32 / (weight as f32 * self.mean_worth))
     }
 
     fn has_copies(&self) -> bool {
@@ -393,6 +394,12 @@ impl Table {
     }
 }
 
+/// The credits of an entry that is worth this many means: none below three, one below four, and so on.
+fn credits_for(means: f32) -> u8 {
+    // Not a number if nothing is known, or nothing takes time: the conversion makes it 0.
+    (means - NO_CREDIT).clamp(0.0, CREDITS) as u8
+}
+
 /// The cost of an entry in the table.
 ///
 /// # Safety
@@ -400,4 +407,17 @@ impl Table {
 pub(super) unsafe fn cost_of(entry: NonNull<Header>) -> u64 {
     // SAFETY: the caller's promise: the link has the cost.
     unsafe { (*entry.as_ptr()).link.next.addr() as u64 }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credits_begin_at_three_means_and_end() {
+        let known = [(0.0, 0), (1.0, 0), (2.9, 0), (3.0, 1), (3.9, 1), (4.0, 2), (60.5, 58), (1e9, 63)];
+        known.iter().for_each(|&(means, credits)| assert_eq!(credits_for(means), credits, "{means}"));
+        assert_eq!(credits_for(f32::NAN), 0);
+        assert_eq!(credits_for(f32::INFINITY), 63);
+    }
 }

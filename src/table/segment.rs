@@ -123,16 +123,24 @@ pub(super) unsafe fn find<'g>(buckets: Buckets, key: &Hashed) -> Option<EntryRef
 /// As for [`find`].
 #[inline(never)]
 pub(super) unsafe fn find_slowly<'g>(buckets: Buckets, key: &Hashed) -> Option<EntryRef<'g>> {
-    let mask = buckets.mask();
+    // SAFETY: the caller's promise.
+    unsafe { find_in_all(buckets.first, buckets.mask(), key).map(|(_, entry)| EntryRef::new(entry)) }
+}
+
+/// As [`find_slowly`], with the place of the entry.
+///
+/// # Safety
+/// As for [`find`]; there are `mask + 1` buckets.
+#[inline(always)]
+unsafe fn find_in_all(first: *const Bucket, mask: usize, key: &Hashed) -> Option<(Position, NonNull<Header>)> {
     let mut at = home(key.hash(), mask);
     for _ in 0..=mask {
         // SAFETY: as in `probe`.
-        let bucket = unsafe { &*buckets.first.add(at) };
+        let bucket = unsafe { &*first.add(at) };
         let tags = bucket.tags();
         // SAFETY: as in `probe`.
-        if let Some((_, word)) = unsafe { bucket.find(tags, key) } {
-            // SAFETY: as in `probe`.
-            return Some(unsafe { EntryRef::new(word.entry()) });
+        if let Some((slot, word)) = unsafe { bucket.find(tags, key) } {
+            return Some((Position { bucket: at, slot }, word.entry()));
         }
         if tags.overflowed() == 0 {
             return None;
@@ -269,23 +277,10 @@ impl Segment {
         self.find_in_all(key)
     }
 
-    /// Finds a key in all slots and buckets that may have it. Only for the writer.
     #[inline(never)]
     fn find_in_all(&self, key: &Hashed) -> Option<(Position, NonNull<Header>)> {
-        let (mask, mut at) = (self.mask(), home(key.hash(), self.mask()));
-        for _ in 0..=mask {
-            let bucket = &self.buckets()[at];
-            let tags = bucket.tags();
-            // SAFETY: only the writer, the caller, removes entries.
-            if let Some((slot, word)) = unsafe { bucket.find(tags, key) } {
-                return Some((Position { bucket: at, slot }, word.entry()));
-            }
-            if tags.overflowed() == 0 {
-                break;
-            }
-            at = (at + 1) & mask;
-        }
-        None
+        // SAFETY: the segment owns the buckets, and only the writer, the caller, removes entries.
+        unsafe { find_in_all(self.first.as_ptr(), self.mask(), key) }
     }
 
     /// Replaces an entry by another one of the same key.

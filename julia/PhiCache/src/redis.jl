@@ -20,7 +20,7 @@ only the length of a value is checked.
 
 * `ttl`: the server expires values after this number of seconds (0: never);
 * `lease`: for this number of seconds a process that computes a missing value makes other processes wait for it in
-  `get!` instead of computing it too (0: they do not wait);
+  `get!` instead of computing it too (0: they do not wait). A value that takes longer is returned and not stored;
 * `server_errors`: whether a failure of the server throws a `PhiCacheError` (`PhiCache.ERROR_REDIS`). If false, the
   lookup is a miss, the store is `PhiCache.REFUSED_SERVER`, and [`redis_health`](@ref) counts it. `delete!` and `empty!`
   throw in any case;

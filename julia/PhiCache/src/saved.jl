@@ -69,7 +69,8 @@ end
 Loads the values of a file that [`save_cache`](@ref) has written into a cache of the same type, and returns what has
 become of them: `loaded` were stored; the keys of `kept` had values, which stay; `refused` found no room; `damaged`
 could not be used. Throws a `PhiCacheError` (`PhiCache.ERROR_INVALID_ARGUMENT`) that names both contexts if the file
-was saved with another one, or if it has the MICE of another subsystem or cut; nothing is loaded then.
+was saved with another one, or if it has the MICE of another subsystem or cut, or the values of a shared cache of
+another fingerprint, if this one is shared; nothing is loaded then.
 """
 function load_cache!(cache::AbstractCache, file::AbstractString, context::Union{AbstractString,Vector{UInt8}})
     counts, path = Ref(CLoadCounts(sizeof(CLoadCounts), 0, 0, 0, 0)), String(file)

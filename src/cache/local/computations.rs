@@ -1,7 +1,7 @@
 //! Computations: who computes the value of a missing key, and how that ends.
 
 use super::LocalCache;
-use crate::cache::computed::{Begin, Computed, Flight, InCache, StorePermit};
+use crate::cache::computed::{Begin, Flight, InCache, StorePermit};
 use crate::cache::counters::Event;
 use crate::cache::policy::Policy;
 use crate::cache::value::{Cost, Origin, Refusal, Value};
@@ -126,8 +126,9 @@ impl<P: Policy> LocalCache<P> {
             return Ok(self.complete_otherwise(flight, joined, entry, inserted, refusal));
         }
         self.counters.count_by(thread, Event::Store);
-        self.flights.complete(flight, joined, thread, || Computed { entry: entry.clone(), inserted: Some(inserted) });
-        Ok(Value { entry, origin: Origin::Computed })
+        let value = Value { entry, origin: Origin::Computed };
+        self.flights.complete(flight, joined, thread, || value.clone());
+        Ok(value)
     }
 
     /// Ends a computation with a value that is not new in the table: by a `refusal`, or because the flight may not
@@ -142,22 +143,30 @@ impl<P: Policy> LocalCache<P> {
         inserted: Inserted,
         refusal: Option<Refusal>,
     ) -> Value {
-        let (inserted, origin) = match (inserted, refusal) {
-            (Inserted::Forbidden, Some(reason)) => (None, self.refused(reason)),
-            (Inserted::Forbidden, None) => match flight.store_permit() {
-                // Another value of the key was first: this one has the same result.
-                StorePermit::Late(Some(first)) => (Some(first), self.origin(first)),
-                // The first one was refused for memory: no other reason refuses one value of a key and accepts another.
-                StorePermit::Late(None) => (None, self.refused(Refusal::Memory)),
-                _ => (None, self.refused(Refusal::Cleared)),
+        let origin = match (inserted, refusal) {
+            (Inserted::Forbidden, Some(reason)) => self.refused(reason),
+            (Inserted::Forbidden, None) => match flight.permit() {
+                StorePermit::Late(Some(first)) => self.origin_after(first.origin),
+                _ => self.refused(Refusal::Cleared),
             },
             (inserted, _) => {
                 self.count_insertion(inserted);
-                (Some(inserted), self.origin(inserted))
+                self.origin(inserted)
             }
         };
-        self.flights.complete(flight, joined, epoch::current(), || Computed { entry: entry.clone(), inserted });
-        Value { entry, origin }
+        let value = Value { entry, origin };
+        self.flights.complete(flight, joined, epoch::current(), || value.clone());
+        value
+    }
+
+    /// The origin of a value of a key that got another value from the same flight, with the origin `first`: it is
+    /// stored or refused as that one.
+    pub(in crate::cache) fn origin_after(&self, first: Origin) -> Origin {
+        match first {
+            Origin::NotStored(Some(reason)) => self.refused(reason),
+            Origin::NotStored(None) => first,
+            _ => Origin::Computed,
+        }
     }
 
     /// Counts a computation that succeeded. Returns its cost: `known`, or else what the flight has measured.

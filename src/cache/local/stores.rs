@@ -171,7 +171,7 @@ impl<P: Policy> LocalCache<P> {
         }
     }
 
-    pub(super) fn refused(&self, reason: Refusal) -> Origin {
+    pub(in crate::cache) fn refused(&self, reason: Refusal) -> Origin {
         Origin::NotStored(Some(self.refuse(reason)))
     }
 

@@ -129,22 +129,23 @@ impl<B: Backing> SharedCache<B> {
 
     /// The value of a key as the backing has it, kept near if that is allowed.
     fn fetch_own(&self, key: &Hashed) -> Result<Option<Pinned>> {
-        let generation = self.near.generation();
+        let visit = self.near.visit(key, false);
         let mut draft = self.near.draft(key.key);
         match self.fetch_into(&mut draft, &Cell::default())? {
-            Some(cost) => Ok(Some(self.near.keep(draft.finish()?, generation, false, cost).0)),
+            Some(cost) => Ok(Some(self.near.keep(visit, draft.finish()?, cost))),
             None => Ok(None),
         }
     }
 
     fn fetch_many_own(&self, keys: &[Hashed]) -> (Vec<Option<Pinned>>, Result<()>) {
-        let (generation, most_evicted) = (self.near.generation(), self.near.most_evicted_by_batch());
+        let most_evicted = self.near.most_evicted_by_batch();
+        let visits: Vec<_> = keys.iter().map(|key| self.near.visit(key, false)).collect();
         let mut drafts: Vec<Draft> = keys.iter().map(|key| self.near.draft(key.key)).collect();
         let (fetched, asked) = self.backing.get_many(&mut drafts);
-        let (values, kept) = split(drafts.into_iter().zip(fetched).map(|(draft, fetched)| {
+        let (values, kept) = split(drafts.into_iter().zip(fetched).zip(visits).map(|((draft, fetched), visit)| {
             match self.accept(fetched, &draft, &Cell::default()) {
                 Some(_) if self.near.evicted_bytes() > most_evicted => Ok(Some(draft.finish()?.into_pinned())),
-                Some(cost) => Ok(Some(self.near.keep(draft.finish()?, generation, false, cost).0)),
+                Some(cost) => Ok(Some(self.near.keep(visit, draft.finish()?, cost))),
                 None => Ok(None),
             }
         }));
@@ -226,3 +227,7 @@ fn split<T>(results: impl Iterator<Item = Result<Option<T>>>) -> (Vec<Option<T>>
     let values = results.map(take).collect();
     (values, first)
 }
+
+#[cfg(all(test, not(shuttle)))]
+#[path = "cache_tests.rs"]
+mod tests;

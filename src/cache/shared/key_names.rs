@@ -20,6 +20,7 @@
 //! node of its value. Two keys have the same name only if their digests are equal.
 
 use super::seal;
+use crate::error::{Error, Result};
 use crate::iit::{NodeSet, Subsystem};
 use crate::key::{Fingerprint, MiceKey};
 
@@ -72,8 +73,10 @@ pub struct Pieces {
 
 impl Pieces {
     /// No pieces, with room for `bytes` bytes.
-    pub fn with_room(bytes: usize) -> Self {
-        Pieces { bytes: Vec::with_capacity(bytes), ends: Vec::new() }
+    pub fn with_room(bytes: usize) -> Result<Self> {
+        let mut pieces = Pieces::default();
+        pieces.bytes.try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory(bytes))?;
+        Ok(pieces)
     }
 
     /// Adds a piece: the bytes that `write` appends.

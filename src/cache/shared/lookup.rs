@@ -55,18 +55,23 @@ impl<B: Backing> SharedCache<B> {
             return Err(Error::Unsupported("values at a server cannot be read in place; use phicache_cache_get"));
         }
         let key = Hashed::from(key);
-        let near = || self.near().find(guard, &key);
         let keeper = self.parent().unwrap_or(self);
-        let generation = keeper.near.generation();
-        let found = match near() {
-            Some(found) => Some(found),
-            None if self.fetch(&key)?.is_none() => None,
-            None => match near() {
-                None if keeper.near.generation() != generation => None,
+        let found = loop {
+            if let Some(found) = self.near().find(guard, &key) {
+                break Some(found);
+            }
+            let visit = keeper.near.visit(&key, false);
+            if self.fetch(&key)?.is_none() {
+                break None;
+            }
+            if let Some(found) = self.near().find(guard, &key) {
+                break Some(found);
+            }
+            // Otherwise the key has changed meanwhile.
+            if visit.is_none_or(|visit| visit.end(|may_keep| may_keep)) {
                 // The near cache had no room for it.
-                None => return Err(Error::OutOfMemory(key.key.len())),
-                found => found,
-            },
+                return Err(Error::OutOfMemory(key.key.len()));
+            }
         };
         self.count(found.map(|found| found.entry));
         Ok(found.map(|found| found.entry.value()))

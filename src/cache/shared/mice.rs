@@ -6,6 +6,7 @@ use crate::cache::lineage::Lineage;
 use crate::cache::value::{Cost, Refusal, Stored};
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
+use crate::key::check_len;
 use crate::sync::TryArc;
 
 impl<B: Backing> SharedCache<B> {
@@ -41,6 +42,7 @@ impl<B: Backing> SharedCache<B> {
 
     /// Stores a MICE, unless the subsystem is cut; fails if it belongs to another key or system.
     pub fn set_mice(&self, key: &[u8], mice: &Mice) -> Result<Stored> {
+        check_len(key)?;
         self.near.lineage().map_or_else(|| mice.check_answers(key), |lineage| lineage.check(key, mice))?;
         if let Some(reason) = self.refuses_cut() {
             return Ok(Err(self.near().refuse(reason)));

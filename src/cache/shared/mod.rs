@@ -19,6 +19,7 @@
 //! | `cache.rs` | the two tiers of a shared cache, and fetching a value from the backing into the near cache |
 //! | `polling.rs` | how often a waiting caller asks whether another process has finished |
 //! | `near.rs` | the near cache: the copies that this process keeps |
+//! | `visits.rs` | operations that overlap: which values the near cache may keep |
 //! | `backing.rs` | the trait of a store outside of this process |
 
 mod backing;
@@ -34,6 +35,7 @@ mod scope;
 mod seal;
 mod single_flight;
 mod store;
+mod visits;
 mod whole_database;
 
 pub use backing::{Backing, Fetched, KeyClaim, LookupCounts, StoreOutcome};

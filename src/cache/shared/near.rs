@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::visits::{Visit, Visits};
 use crate::cache::lineage::Lineage;
 use crate::cache::local::LocalCache;
 use crate::cache::options::Options;
@@ -13,7 +14,6 @@ use crate::cache::value::{Cost, Fast, Stored};
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::Result;
-use crate::sync::RwLock;
 use crate::table::{Draft, EntryRef, Hashed, OwnedEntry, Pinned, Reservation, Table};
 
 /// A cache to inherit from, which has a near cache.
@@ -64,17 +64,15 @@ impl<A: Ancestor> Policy for NearPolicy<A> {
 /// The part of a shared cache in this process: copies of values, computations in progress, counters.
 pub struct NearCache<A> {
     local: LocalCache<NearPolicy<A>>,
-    /// Whether values that were fetched or stored are kept.
-    keeps: bool,
-    /// The number of removals. A value that was fetched in an older generation is not kept.
-    generation: RwLock<u64>,
+    /// The operations at the backing, if values that were fetched or stored are kept.
+    visits: Option<Visits>,
 }
 
 impl<A: Ancestor> NearCache<A> {
     /// An empty cache; it keeps values if it `keeps`.
     pub fn new(lineage: Option<Lineage<A>>, keeps: bool, config: Arc<Config>, options: Options) -> Self {
         let local = LocalCache::new(NearPolicy { lineage }, config, options);
-        NearCache { local, keeps, generation: RwLock::default() }
+        NearCache { local, visits: keeps.then(Visits::new) }
     }
 
     /// The cache in this process.
@@ -91,35 +89,55 @@ impl<A: Ancestor> NearCache<A> {
 
     /// Whether values that were fetched or stored are kept.
     pub fn keeps(&self) -> bool {
-        self.keeps
+        self.visits.is_some()
     }
 
-    /// The number of removals so far.
-    pub fn generation(&self) -> u64 {
-        *self.generation.read()
+    /// Begins an operation on a key at the backing, which reads its value or `changes` it; `None` if no values are kept.
+    pub fn visit(&self, key: &Hashed, changes: bool) -> Option<Visit<'_>> {
+        self.visits.as_ref().map(|visits| visits.begin(key.hash(), changes))
     }
 
-    /// Begins a new generation: values that are being fetched at this moment will not be kept.
-    pub fn begin_generation(&self) {
-        *self.generation.write() += 1;
+    /// Notes that every key may have changed at the backing: values that are being fetched or stored at this moment
+    /// will not be kept.
+    pub fn change_all(&self) {
+        self.visits.iter().for_each(Visits::change_all);
     }
 
-    /// Removes a value; returns whether there was one. Values that are being fetched at this moment will not be kept,
-    /// and one that was kept meanwhile is removed.
-    pub fn forget(&self, key: &Hashed) -> bool {
-        self.begin_generation();
-        self.local.remove_from_table(key)
-    }
-
-    /// Keeps a value of this generation, if there is room; returns whether it did.
-    pub fn keep(&self, new_entry: OwnedEntry, generation: u64, replace: bool, cost: Cost) -> (Pinned, bool) {
-        if self.keeps {
-            let now = self.generation.read();
-            if *now == generation {
-                return self.local.keep(new_entry, replace, cost);
-            }
+    /// Ends a fetch of a value, and keeps it if there is room.
+    pub fn keep(&self, visit: Option<Visit>, fetched: OwnedEntry, cost: Cost) -> Pinned {
+        let keep = |may_keep| match may_keep {
+            true => self.local.keep(fetched, false, cost).0,
+            false => fetched.into_pinned(),
+        };
+        match visit {
+            Some(visit) => visit.end(keep),
+            None => keep(false),
         }
-        (new_entry.into_pinned(), false)
+    }
+
+    /// Ends a store. `keep` is called with whether the value may be kept; it returns whether that was done, and a
+    /// result. If the backing has stored the value and it is not kept, the old one is removed: the backing has it no
+    /// more.
+    pub fn end_store<R>(
+        &self,
+        visit: Option<Visit>,
+        key: &Hashed,
+        is_stored: bool,
+        keep: impl FnOnce(bool) -> (R, bool),
+    ) -> (R, bool) {
+        let Some(visit) = visit else { return keep(false) };
+        visit.end(|may_keep| {
+            let (result, kept) = keep(may_keep);
+            if is_stored && !kept {
+                self.local.remove_from_table(key);
+            }
+            (result, kept)
+        })
+    }
+
+    /// Ends the removal of a value, and removes it; returns whether there was one.
+    pub fn forget(&self, visit: Option<Visit>, key: &Hashed) -> bool {
+        visit.is_some_and(|visit| visit.end(|_| self.local.remove_from_table(key)))
     }
 
     /// The bytes that may be evicted, counted from the first one on, before a batch that begins now is not kept any
@@ -136,7 +154,7 @@ impl<A: Ancestor> NearCache<A> {
 
     /// A draft for a value from the backing: in the table's memory, if it may be kept.
     pub fn draft<'k>(&'k self, key: &'k [u8]) -> Draft<'k> {
-        match self.keeps {
+        match self.keeps() {
             true => self.local.draft(key, Reservation::default()),
             false => Draft::resume(key, None, Reservation::default()),
         }

@@ -117,10 +117,10 @@ impl Redis {
     }
 
     /// The record of a value.
-    fn record<'v>(&self, key: &[u8], name: &[u8], value: &'v [u8], cost: Cost) -> Cow<'v, [u8]> {
+    fn record<'v>(&self, key: &[u8], name: &[u8], value: &'v [u8], cost: Cost) -> Result<Cow<'v, [u8]>> {
         match self.naming.seals() {
-            true => seal::record(name, self.naming.key_in_record(key), value, cost).into(),
-            false => value.into(),
+            true => seal::record(name, self.naming.key_in_record(key), value, cost).map(Cow::from),
+            false => Ok(value.into()),
         }
     }
 
@@ -210,7 +210,7 @@ impl Backing for Redis {
         self.check_size(key, value)?;
         let name = self.naming.value(key);
         let store = Store { ttl: self.options.ttl, only_new: false };
-        let stored = self.forgive(self.server.set(&name, &self.record(key, &name, value, cost), store))?;
+        let stored = self.forgive(self.server.set(&name, &self.record(key, &name, value, cost)?, store))?;
         Ok(stored.map_or(StoreOutcome::Failed, |_| StoreOutcome::Stored))
     }
 
@@ -221,7 +221,13 @@ impl Backing for Redis {
         let names = self.naming.values_of(fit.iter().map(|at| pairs[*at].0));
         let named = || names.iter().zip(fit.iter().map(|at| pairs[*at]));
         let bytes = |(_, (key, value)): (&[u8], (&[u8], &[u8]))| value.len() + self.overhead(key);
-        let mut records = Pieces::with_room(if self.naming.seals() { named().map(bytes).sum() } else { 0 });
+        let mut records = match Pieces::with_room(if self.naming.seals() { named().map(bytes).sum() } else { 0 }) {
+            Ok(records) => records,
+            Err(error) => {
+                fit.into_iter().for_each(|at| outcomes[at] = Err(error.clone()));
+                return outcomes;
+            }
+        };
         let sent: Vec<(&[u8], &[u8])> = match self.naming.seals() {
             true => {
                 for (name, (key, value)) in named() {
@@ -300,7 +306,7 @@ impl Backing for Redis {
             return StoreOutcome::Failed;
         }
         let name = self.naming.value(key);
-        let record = self.record(key, &name, value, cost);
+        let Ok(record) = self.record(key, &name, value, cost) else { return StoreOutcome::Failed };
         let ttl = self.options.ttl;
         let answer = match self.lease(key) {
             Some(lease) if claim == KeyClaim::Granted => {

@@ -18,6 +18,7 @@
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
 use crate::cache::value::Cost;
+use crate::error::{Error, Result};
 
 /// 128 bits of some bytes.
 pub type Digest = [u8; 16];
@@ -43,16 +44,16 @@ pub fn overhead(key: Option<&[u8]>) -> usize {
 }
 
 /// The record of a value; `key` is the key if the name does not contain it.
-pub fn record(name: &[u8], key: Option<&[u8]>, value: &[u8], cost: Cost) -> Vec<u8> {
-    let mut record = Vec::new();
+pub fn record(name: &[u8], key: Option<&[u8]>, value: &[u8], cost: Cost) -> Result<Vec<u8>> {
+    let (mut record, len) = (Vec::new(), value.len() + overhead(key));
+    record.try_reserve_exact(len).map_err(|_| Error::OutOfMemory(len))?;
     write(name, key, value, cost, &mut record);
-    record
+    Ok(record)
 }
 
-/// Writes the record of a value.
+/// Writes the record of a value, for which there is room.
 pub fn write(name: &[u8], key: Option<&[u8]>, value: &[u8], cost: Cost, out: &mut Vec<u8>) {
     let start = out.len();
-    out.reserve(value.len() + overhead(key));
     out.extend_from_slice(value);
     if let Some(key) = key {
         out.extend_from_slice(key);
@@ -124,7 +125,7 @@ mod tests {
     fn every_flipped_bit_and_every_other_length_name_or_key_is_detected() {
         for value in [&b""[..], b"v", b"sixteen and more", &[7; 300]] {
             for key in [None, Some(&[9; 70][..])] {
-                let good = record(b"name", key, value, Cost::of_ns(77));
+                let good = record(b"name", key, value, Cost::of_ns(77)).unwrap();
                 assert_eq!(good.len(), value.len() + overhead(key));
                 assert_eq!(open(b"name", key, &good), Some((value.len(), Cost::of_ns(77))));
                 assert_eq!(super::value(b"name", key.is_some(), &good), Some(value));
@@ -139,7 +140,10 @@ mod tests {
                 assert_eq!(open(b"name", key, &[&good[..], b"x"].concat()), None);
                 assert_eq!(open(b"nbme", key, &good), None);
             }
-            assert_eq!(open(b"name", Some(&[8; 70]), &record(b"name", Some(&[9; 70]), value, Cost::UNKNOWN)), None);
+            assert_eq!(
+                open(b"name", Some(&[8; 70]), &record(b"name", Some(&[9; 70]), value, Cost::UNKNOWN).unwrap()),
+                None
+            );
             assert_eq!(open(b"name", None, value), None);
         }
     }
@@ -162,7 +166,7 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).chain(0..=255).collect();
         let digests = [0, 3, 16, 100, 512].map(|len| hex(&digest(&bytes[..len])));
         assert_eq!(digests, DIGESTS);
-        assert_eq!(hex(&record(b"phicache/2:raw:k", None, b"v", Cost::of_ns(0x0102))), RECORD);
+        assert_eq!(hex(&record(b"phicache/2:raw:k", None, b"v", Cost::of_ns(0x0102)).unwrap()), RECORD);
     }
 
     const DIGESTS: [&str; 5] = [

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use super::backing::{Backing, KeyClaim, StoreOutcome};
 use super::cache::SharedCache;
-use crate::cache::computed::{Begin, Computed, Flight, InCache, StorePermit};
+use crate::cache::computed::{Begin, Flight, InCache, StorePermit};
 use crate::cache::policy::Policy;
 use crate::cache::value::{Cost, Origin, Refusal, Value, Waited};
 use crate::epoch;
 use crate::error::Result;
 use crate::flight::{Owner, waiting};
 use crate::sync::TryArc;
-use crate::table::{Draft, Hashed, Inserted, OwnedEntry};
+use crate::table::{Draft, Hashed, OwnedEntry};
 
 /// What this process does for a key that is not in the near cache.
 enum Decision {
@@ -43,10 +43,7 @@ impl<B: Backing> SharedCache<B> {
                 Ok(Some(Begin::Lease(flight)))
             }
             Ok(Decision::Take(value)) => {
-                self.near().flights().complete(&flight, None, epoch::current(), || Computed {
-                    entry: value.entry.clone(),
-                    inserted: Some(Inserted::Kept),
-                });
+                self.near().flights().complete(&flight, None, epoch::current(), || value.clone());
                 self.near().count(true);
                 Ok(Some(Begin::Found(value)))
             }
@@ -70,6 +67,8 @@ impl<B: Backing> SharedCache<B> {
         let (began, counted) = (Instant::now(), Cell::default());
         loop {
             match self.fetch_or_claim(flight, &counted)? {
+                // Then nobody else has it, or another process took it just now.
+                Decision::Wait if self.release_stale(flight) => (),
                 Decision::Wait if patient => waiting(|| thread::sleep(self.polling.pause(began.elapsed()))),
                 decision => return Ok(decision),
             }
@@ -77,10 +76,10 @@ impl<B: Backing> SharedCache<B> {
     }
 
     fn fetch_or_claim(&self, flight: &TryArc<Flight>, counted: &Cell<bool>) -> Result<Decision> {
-        let generation = self.near.generation();
+        let visit = self.near.visit(&flight.hashed(), false);
         let mut draft = self.near.draft(flight.key());
         let take = |draft: Draft, cost| {
-            let entry = self.near.keep(draft.finish()?, generation, false, cost).0;
+            let entry = self.near.keep(visit, draft.finish()?, cost);
             Ok(Decision::Take(Value { entry, origin: Origin::Hit }))
         };
         if let Some(cost) = self.fetch_into(&mut draft, counted)? {
@@ -102,6 +101,19 @@ impl<B: Backing> SharedCache<B> {
                 }
             },
         }
+    }
+
+    /// Releases the claim that a computation of this process has on the key of `flight`, if the key was removed or the
+    /// cache cleared since: its value is not stored, so nobody needs to wait for it. A thread that did would wait
+    /// forever if that computation waits for it, because no search for wait cycles sees a claim.
+    fn release_stale(&self, flight: &TryArc<Flight>) -> bool {
+        let has_claim = |stale: &Flight| stale.noted() == KeyClaim::Granted.to_note();
+        let Some(stale) = self.near().flights().find_stale(flight.key(), flight.hash(), has_claim) else {
+            return false;
+        };
+        stale.note(KeyClaim::None.to_note());
+        self.backing.release(flight.key(), stale.number(), KeyClaim::Granted);
+        true
     }
 
     /// Waits for another process that computes a key, at most for `time`.
@@ -156,33 +168,35 @@ impl<B: Backing> SharedCache<B> {
         let (number, claim) = (flight.number(), KeyClaim::from_note(flight.noted()));
         // A removal waits for this lock, and then removes the value that is stored now.
         let completing = self.completing.read();
-        let (entry, stored, is_released) = match (checked, flight.store_permit()) {
+        let (entry, origin, is_released) = match (checked, flight.permit()) {
+            (Err(reason), _) => (new_entry.into_pinned(), self.near().refused(reason), false),
             (Ok(()), StorePermit::Granted) => {
-                let outcome = self.backing.complete(flight.key(), number, claim, new_entry.value(), cost);
-                let (entry, near) = match self.near.keeps() && outcome != StoreOutcome::Superseded {
+                let key = flight.hashed();
+                let visit = self.near.visit(&key, true);
+                let outcome = self.backing.complete(key.key, number, claim, new_entry.value(), cost);
+                let keep = |may_keep| match may_keep && outcome != StoreOutcome::Superseded {
                     true => self.near().keep(new_entry, false, cost),
                     false => (new_entry.into_pinned(), false),
                 };
-                (entry, self.stored(outcome, near), outcome == StoreOutcome::Stored)
+                let (entry, near) = self.near.end_store(visit, &key, outcome == StoreOutcome::Stored, keep);
+                let stored = self.stored(outcome, near);
+                let origin = stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed);
+                (entry, origin, outcome == StoreOutcome::Stored)
             }
-            // Another value of the key was first: this one has the same result.
-            (Ok(()), StorePermit::Late(Some(_))) => (new_entry.into_pinned(), Ok(()), true),
-            (checked, permit) => {
-                let invalidated = if permit == StorePermit::Invalidated { Refusal::Cleared } else { Refusal::Server };
-                (new_entry.into_pinned(), Err(self.near().refuse(checked.err().unwrap_or(invalidated))), false)
+            // The owner of the first value has released the claim.
+            (Ok(()), StorePermit::Late(Some(first))) => {
+                (new_entry.into_pinned(), self.near().origin_after(first.origin), true)
             }
+            (Ok(()), _) => (new_entry.into_pinned(), self.near().refused(Refusal::Cleared), false),
         };
         drop(completing);
         if !is_released {
             // Other processes need not wait until the claim expires.
             self.backing.release(flight.key(), number, claim);
         }
-        let inserted = stored.is_ok().then_some(Inserted::New);
-        self.near()
-            .flights()
-            .complete(flight, joined, epoch::current(), || Computed { entry: entry.clone(), inserted });
-        let origin = stored.map_or_else(|reason| Origin::NotStored(Some(reason)), |()| Origin::Computed);
-        Ok(Value { entry, origin })
+        let value = Value { entry, origin };
+        self.near().flights().complete(flight, joined, epoch::current(), || value.clone());
+        Ok(value)
     }
 
     /// Ends the computation of the flight's owner, or of a caller that `joined`, without a value.

@@ -4,10 +4,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::backing::{Backing, StoreOutcome};
 use super::cache::SharedCache;
+use super::visits::Visit;
 use crate::cache::computed::Flights;
 use crate::cache::policy::Policy;
 use crate::cache::value::{Cost, Refusal, Stored};
 use crate::error::Result;
+use crate::key::check_len;
 use crate::table::{Draft, Hashed, OwnedEntry};
 
 impl<B: Backing> SharedCache<B> {
@@ -18,12 +20,17 @@ impl<B: Backing> SharedCache<B> {
 
     /// As [`SharedCache::set`], for a value that would take this cost to compute again.
     pub fn set_with_cost(&self, key: &[u8], value: &[u8], cost: Cost) -> Result<Stored> {
-        match self.near().policy().check(key, value, self.near().config())? {
+        match self.check(key, value)? {
             Err(reason) => Ok(Err(self.near().refuse(reason))),
             // A value that is not kept near is sent without a copy: it may be long.
             Ok(()) if !self.near.keeps() => Ok(self.stored(self.backing.set(key, value, cost)?, false)),
             Ok(()) => self.set_checked(key, cost, |draft| draft.write(value)),
         }
+    }
+
+    fn check(&self, key: &[u8], value: &[u8]) -> Result<Stored> {
+        check_len(key)?;
+        self.near().policy().check(key, value, self.near().config())
     }
 
     /// Stores a value that `write` writes and that was checked, at the backing and near.
@@ -33,34 +40,29 @@ impl<B: Backing> SharedCache<B> {
         cost: Cost,
         write: impl FnOnce(&mut Draft) -> Result<()>,
     ) -> Result<Stored> {
-        let generation = self.near.generation();
         let mut draft = self.near.draft(key);
         write(&mut draft)?;
         let new_entry = draft.finish()?;
+        let visit = self.near.visit(&key.into(), true);
         let outcome = self.backing.set(key, new_entry.value(), cost)?;
-        Ok(self.keep_stored(key, outcome, generation, cost, || Ok(new_entry)))
+        Ok(self.keep_stored(visit, key, outcome, cost, || Ok(new_entry)))
     }
 
     /// The result of a store that had this `outcome` at the backing. The value, in the entry that `make` makes,
-    /// replaces the near one. If there is no room for it, the near one goes too: the backing has it no more.
+    /// replaces the near one.
     fn keep_stored(
         &self,
+        visit: Option<Visit>,
         key: &[u8],
         outcome: StoreOutcome,
-        generation: u64,
         cost: Cost,
         make: impl FnOnce() -> Result<OwnedEntry>,
     ) -> Stored {
-        let may_keep = self.near.keeps() && matches!(outcome, StoreOutcome::Stored | StoreOutcome::Failed);
-        let near = may_keep && make().is_ok_and(|new_entry| self.near.keep(new_entry, generation, true, cost).1);
-        if may_keep && !near && outcome == StoreOutcome::Stored {
-            let key = Hashed::from(key);
-            match self.near.generation() == generation {
-                true => self.near.forget(&key),
-                // A removal came in between. If each store after it began a generation, others would do so forever.
-                false => self.near().remove_from_table(&key),
-            };
-        }
+        let is_kept = self.near.keeps() && matches!(outcome, StoreOutcome::Stored | StoreOutcome::Failed);
+        let new_entry = is_kept.then(make).and_then(Result::ok);
+        let keep =
+            |may_keep| ((), may_keep && new_entry.is_some_and(|new_entry| self.near().keep(new_entry, true, cost).1));
+        let ((), near) = self.near.end_store(visit, &key.into(), outcome == StoreOutcome::Stored, keep);
         self.stored(outcome, near)
     }
 
@@ -69,20 +71,20 @@ impl<B: Backing> SharedCache<B> {
         let mut answers: Vec<Result<Stored>> = pairs
             .iter()
             .map(|(key, value)| {
-                let checked = self.near().policy().check(key, value, self.near().config())?;
+                let checked = self.check(key, value)?;
                 Ok(checked.map_err(|reason| self.near().refuse(reason)))
             })
             .collect();
         let accepted: Vec<usize> = (0..pairs.len()).filter(|at| matches!(answers[*at], Ok(Ok(())))).collect();
-        let generation = self.near.generation();
+        let visits: Vec<_> = accepted.iter().map(|at| self.near.visit(&pairs[*at].0.into(), true)).collect();
         let sent: Vec<(&[u8], &[u8])> = accepted.iter().map(|at| pairs[*at]).collect();
         let copy = |(key, value): (&[u8], &[u8])| {
             let mut draft = self.near.draft(key);
             draft.write(value)?;
             draft.finish()
         };
-        for (at, outcome) in accepted.into_iter().zip(self.backing.set_many(&sent)) {
-            let keep = |outcome| self.keep_stored(pairs[at].0, outcome, generation, Cost::UNKNOWN, || copy(pairs[at]));
+        for ((at, visit), outcome) in accepted.into_iter().zip(visits).zip(self.backing.set_many(&sent)) {
+            let keep = |outcome| self.keep_stored(visit, pairs[at].0, outcome, Cost::UNKNOWN, || copy(pairs[at]));
             answers[at] = outcome.map(keep);
         }
         answers
@@ -104,17 +106,23 @@ impl<B: Backing> SharedCache<B> {
     /// Removes a value; returns whether there was one.
     pub fn remove(&self, key: &[u8]) -> Result<bool> {
         let hashed = Hashed::from(key);
-        self.invalidate(|flights| flights.invalidate(key, hashed.hash()));
+        let visit = self.invalidate(|flights| {
+            flights.invalidate(key, hashed.hash());
+            self.near.visit(&hashed, true)
+        });
         let removed = if self.has_own { self.backing.remove(key) } else { Ok(false) };
-        let near = self.near.forget(&hashed);
+        let near = self.near.forget(visit, &hashed);
         Ok(removed? || near)
     }
 
     /// Removes everything and resets the counters; a cut subsystem inherits nothing any more.
     pub fn clear(&self) -> Result<()> {
-        self.invalidate(Flights::invalidate_all);
+        self.invalidate(|flights| {
+            flights.invalidate_all();
+            self.near.change_all();
+        });
         let cleared = if self.has_own { self.backing.clear() } else { Ok(()) };
-        self.near.begin_generation();
+        self.near.change_all();
         // Near values are removed even if the backing failed.
         self.near().clear()?;
         self.damaged.store(0, Relaxed);
@@ -122,9 +130,8 @@ impl<B: Backing> SharedCache<B> {
     }
 
     /// Invalidates computations in progress: they began before this removal, so their values are not stored after it.
-    fn invalidate(&self, invalidate: impl FnOnce(&Flights)) {
+    fn invalidate<R>(&self, invalidate: impl FnOnce(&Flights) -> R) -> R {
         let _completing = self.completing.write();
-        self.near.begin_generation();
-        invalidate(self.near().flights());
+        invalidate(self.near().flights())
     }
 }

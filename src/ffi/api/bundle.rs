@@ -6,8 +6,10 @@
 //!
 //! A file has one context: how its values were computed. It is used with the same context only, so that a program does
 //! not take values of another algorithm for its own. The file of a MICE cache also has the fingerprint of its subsystem
-//! under its cut, and is loaded only into a MICE cache of the same one. `phicache-info --disk FILE` prints what a file
-//! is.
+//! under its cut, and is loaded only into a MICE cache of the same one. That of a cache of `phicache_dict_cache_shared`
+//! has its fingerprint, and is not loaded into one with another. Other dict caches and purview caches have none: if their
+//! keys do not contain the network, as those of `phicache_subsystem_key` and of purviews, let the context contain the
+//! fingerprint. `phicache-info --disk FILE` prints what a file is.
 //!
 //! The file appears under its name when it is complete and on the storage device. If saving fails, or the process is
 //! killed, an older file of that name stays as it was. Programs that have it open go on with it.
@@ -72,9 +74,9 @@ pub unsafe extern "C" fn phicache_cache_save(
 /// @param context  The context that it was saved with.
 /// @param out      What has become of the values. Set `struct_size` first.
 /// @return OK, also if values were refused or damaged; ERROR_INVALID_ARGUMENT if the file was saved with another context,
-///         from another type of cache or from the MICE of another subsystem or cut: nothing is loaded; ERROR_DAMAGED if it
-///         is not a saved cache, or its description is damaged; ERROR_STORAGE if it cannot be read: what was loaded
-///         before stays.
+///         from another type of cache, from the MICE of another subsystem or cut, or from a shared dict cache, if this
+///         one is shared with another fingerprint: nothing is loaded; ERROR_DAMAGED if it is not a saved cache, or its
+///         description is damaged; ERROR_STORAGE if it cannot be read: what was loaded before stays.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_load(
     cache: *mut phicache_cache,

@@ -84,7 +84,7 @@ pub unsafe extern "C" fn phicache_result_truncate(result: *mut phicache_result, 
 /// callback to write. A second call starts over. A failure has the same effect as one of `phicache_result_reserve`.
 ///
 /// @param result       The callback's result.
-/// @param mice         The MICE.
+/// @param mice         The MICE. Set `struct_size` first.
 /// @param out_payload  [nullable] The first byte of the payload, which may be written until the callback returns. NULL
 ///                     only if `mice` has the payload, or its length is 0.
 #[unsafe(no_mangle)]

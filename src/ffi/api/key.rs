@@ -281,6 +281,9 @@ extern "C" fn finish(key: *mut phicache_key, typed: i32, out: *mut phicache_byte
 
 /// Writes the key (prefix, direction, mechanism, purview), as a builder makes it, untyped. Takes a few nanoseconds.
 ///
+/// For a system without a cut. Results of a cut system differ under the same key: use `phicache_subsystem_key`, or a
+/// cache for each cut.
+///
 /// @param prefix     [nullable] The prefix; NULL is "none".
 /// @param direction  `PHICACHE_CAUSE` or `PHICACHE_EFFECT`.
 /// @param mechanism  The mechanism, as a node set.

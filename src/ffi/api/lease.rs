@@ -206,7 +206,7 @@ pub unsafe extern "C" fn phicache_lease_set_cost(lease: *mut phicache_lease, cos
 /// The lease is freed, also on an error.
 ///
 /// If the last reservation failed, there is no value: the call fails with the same status, and the computation counts
-/// as failed.
+/// as failed. Without a reservation, the value is empty. If the computation has failed, abandon the lease.
 ///
 /// May wait for the server or the file system, if the values are there.
 ///
@@ -219,7 +219,7 @@ pub unsafe extern "C" fn phicache_lease_complete(
 ) -> phicache_status {
     catch_panics("phicache_lease_complete", || {
         let out = optional(out, "out")?;
-        let value = free::<Lease, _>(lease, "lease")?.ok_or_else(|| null("lease"))?.complete()?;
+        let value = free::<Lease, _>(lease, "lease")?.ok_or_else(|| no_handle("lease"))?.complete()?;
         if let Some(out) = out {
             out.fill(value);
         }

@@ -5,7 +5,8 @@
 //! Caches store values until the process's resident size reaches a percentage of the memory that the process may use
 //! (`phicache_config_set_maximum_memory_percent`). That is the physical memory, or the lowest limit of the control
 //! groups that the process is in, including their ancestors (version 1: `memory.limit_in_bytes`; version 2:
-//! `memory.max` and `memory.high`).
+//! `memory.max` and `memory.high`). Limits of ancestors that are not mounted, as in containers, are found in version 1
+//! only (in `memory.stat`).
 //!
 //! There are also hard limits, independent of the percentage: caches stop at 90 % of `RLIMIT_AS`, of `RLIMIT_DATA`,
 //! and of a control group's limit. Each is compared with the memory that it counts (for a group, its usage without
@@ -216,8 +217,9 @@ pub unsafe extern "C" fn phicache_memory_usage(out: *mut phicache_memory) -> phi
 }
 
 /// Lists all limits on the memory of this process that were found, measured now: the physical memory, the limits of its
-/// control groups and their ancestors (version 1: `memory.limit_in_bytes`; version 2: `memory.max` and `memory.high`),
-/// RLIMIT_AS and RLIMIT_DATA. Groups without a limit are not listed.
+/// control groups and their ancestors (version 1: `memory.limit_in_bytes`, and `memory.stat` for the
+/// lowest limit of ancestors that are not mounted; version 2: `memory.max` and `memory.high`), RLIMIT_AS and RLIMIT_DATA.
+/// Groups without a limit are not listed.
 ///
 /// @param config     [nullable] The configuration, for its maximum memory; NULL is the process default.
 /// @param limits     [nullable] Receives the limits; may be NULL if `capacity` is 0. Set `struct_size` of the first one

@@ -294,8 +294,9 @@ pub unsafe extern "C" fn phicache_method_free(method: *mut phicache_method) -> p
 
 /// Gets the method's value for an object and arguments, from the object's cache, or computed on a miss.
 ///
-/// The key is that of `phicache_cache_key` for the method's prefix and the arguments. A call that bypasses the cache
-/// looks up, stores and counts nothing; its `out->origin` is NOT_STORED and REFUSED_DISABLED.
+/// The key is that of `phicache_cache_key` for the method's prefix and the arguments. It does not contain the object, so
+/// objects with one cache read each other's values. A call that bypasses the cache looks up, stores and counts nothing;
+/// its `out->origin` is NOT_STORED and REFUSED_DISABLED.
 ///
 /// May wait for another thread or process that computes the value, and for the server or the file system, if the
 /// values are there.

@@ -8,7 +8,7 @@ pub(super) use crate::ffi::border::any_cache::{as_any, cache_of, create_cache, f
 pub(super) use crate::ffi::border::callback::{self, Computes};
 pub(super) use crate::ffi::border::fast_path;
 pub(super) use crate::ffi::border::function::Callback;
-pub(super) use crate::ffi::border::handle::{create, free, null};
+pub(super) use crate::ffi::border::handle::{create, free, no_handle};
 pub(super) use crate::ffi::border::handles::{config, key_builder};
 pub(super) use crate::ffi::border::input::{array, array_mut, bytes, optional_text, options, text};
 pub(super) use crate::ffi::border::output::{self, ValueOutputs, growing, length, optional, out, outs};

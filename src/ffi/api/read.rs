@@ -273,14 +273,19 @@ pub unsafe extern "C" fn phicache_cache_set_many(
     let status = catch_panics("phicache_cache_set_many", || {
         let statuses =
             own.insert(if out_statuses.is_null() { &mut [] } else { outs(out_statuses, count, "out_statuses")? });
-        let keys = all_bytes(keys, count, "keys")?.iter().map(lent_bytes);
-        let values = all_bytes(values, count, "values")?.iter().map(lent_bytes);
-        let answers = cache_of(cache)?.set_many(&keys.zip(values).collect::<Vec<_>>());
-        statuses.iter_mut().zip(&answers).for_each(|(status, answer)| {
-            *status = answer.as_ref().map_or_else(status_of, |stored| self::stored(*stored))
+        let keys = all_bytes(keys, count, ["keys", "one of the keys"])?.iter().map(lent_bytes);
+        let values = all_bytes(values, count, ["values", "one of the values"])?.iter().map(lent_bytes);
+        let (mut rest, mut first) = (statuses.iter_mut(), Ok(PHICACHE_OK));
+        cache_of(cache)?.set_many(keys.zip(values), |answer| {
+            if let Some(status) = rest.next() {
+                *status = answer.as_ref().map_or_else(status_of, |stored| self::stored(*stored));
+            }
+            if let (Err(error), Ok(_)) = (answer, &first) {
+                first = Err(error);
+            }
         });
         filled = true;
-        answers.into_iter().try_for_each(|answer| answer.map(drop)).map(|()| PHICACHE_OK)
+        first
     });
     if let (false, Some(statuses)) = (filled, own) {
         statuses.fill(status);
@@ -288,10 +293,10 @@ pub unsafe extern "C" fn phicache_cache_set_many(
     status
 }
 
-/// Borrowed bytes, checked one by one.
-fn all_bytes<'a>(all: *const phicache_bytes, count: usize, name: &'static str) -> Result<&'a [phicache_bytes]> {
-    let all = array(all, count, name)?;
-    all.iter().try_for_each(|one| bytes(*one, name).map(drop))?;
+/// Borrowed bytes, checked one by one. The names are those of the array and of one item.
+fn all_bytes<'a>(all: *const phicache_bytes, count: usize, names: [&'static str; 2]) -> Result<&'a [phicache_bytes]> {
+    let all = array(all, count, names[0])?;
+    all.iter().try_for_each(|one| bytes(*one, names[1]).map(drop))?;
     Ok(all)
 }
 
@@ -316,7 +321,8 @@ impl<T> Many<'_, T> {
         // Both are zeroed, even if one is NULL.
         let out_found = optional(out_found, "out_found");
         let (out, out_found) = (outs(out, count, "out")?, out_found?);
-        Ok(Many { keys: all_bytes(keys, count, "keys")?, cache: cache_of(cache)?, out, out_found, found: 0 })
+        let keys = all_bytes(keys, count, ["keys", "one of the keys"])?;
+        Ok(Many { keys, cache: cache_of(cache)?, out, out_found, found: 0 })
     }
 
     /// Ends the lookup. What was found is the caller's, even if the lookup of other keys failed.

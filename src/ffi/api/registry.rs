@@ -14,7 +14,7 @@
 //! if (phicache_dict_cache_new(NULL, &options, &cache) != PHICACHE_OK) return 1;
 //! items[0].struct_size = sizeof items[0];
 //! if (phicache_registry_list(items, 16, &count) == PHICACHE_OK)
-//!     for (size_t i = 0; i < count && i < 16; i++) use(items[i].name, items[i].info.hits);
+//!     for (size_t i = 0; i < count; i++) use(items[i].name, items[i].info.hits);
 //! phicache_dict_cache_free(cache);
 //! ```
 

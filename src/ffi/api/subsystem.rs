@@ -99,8 +99,8 @@ pub unsafe extern "C" fn phicache_cut_partition(
             }
             let mechanisms = node_sets(mechanisms, parts, "mechanisms")?;
             let purviews = node_sets(purviews, parts, "purviews")?;
-            let parts: Vec<_> = mechanisms.iter().copied().zip(purviews.iter().copied()).collect();
-            Cut::partition(size, Direction::from_number(direction)?, &parts)
+            let parts = mechanisms.iter().copied().zip(purviews.iter().copied());
+            Cut::partition(size, Direction::from_number(direction)?, parts)
         })
     })
 }

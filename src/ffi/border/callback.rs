@@ -5,7 +5,7 @@
 //! functions, whose frames are gone while the callback runs.
 
 use std::ffi::c_void;
-use std::mem::{self, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::ptr;
 
 use crate::error::Result;
@@ -16,7 +16,7 @@ use crate::ffi::border::output::{ValueOutputs, optional, try_out};
 use crate::ffi::border::panic::catch_panics;
 use crate::ffi::border::result::{ResultWriter, Task, TaskLookup};
 use crate::ffi::border::types::*;
-use crate::ffi::border::unwind::AbortOnUnwind;
+use crate::ffi::border::unwind::call_back;
 use crate::memory::limit;
 use crate::sync::TryArc;
 
@@ -181,12 +181,10 @@ unsafe fn run<C: Computes>(frame: &mut MaybeUninit<ComputeFrame<C::Keep>>, call_
     let key = phicache_bytes { data: key.as_ptr(), len: key.len() };
     // It was checked before the computation began.
     let Some(compute) = callback.compute else { return -1 };
-    let unwound = AbortOnUnwind(|| C::FUNCTION);
     // SAFETY: the function is what the caller says it is, by the header's conventions. No reference to the frame is
     // alive: the callback's calls of `phicache_result_…` have it alone.
-    let code = unsafe { compute(callback.user_data, call_data, key, frame.cast::<phicache_result>()) };
-    mem::forget(unwound);
-    code
+    let call = || unsafe { compute(callback.user_data, call_data, key, frame.cast::<phicache_result>()) };
+    call_back(|| C::FUNCTION, call)
 }
 
 /// Drops a frame where it is: it is large.

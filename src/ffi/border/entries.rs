@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::ffi::border::handle::null;
 use crate::ffi::border::output::{growing, optional, out, try_out};
 use crate::ffi::border::types::*;
-use crate::ffi::border::unwind::{AbortOnUnwind, ready_unwinder};
+use crate::ffi::border::unwind::{call_back, ready_unwinder};
 
 impl From<&Walked> for phicache_entry {
     fn from(walked: &Walked) -> Self {
@@ -53,11 +53,9 @@ pub(in crate::ffi) fn for_each(
     while let Some(walked) = walk.next_entry()? {
         let entry = phicache_entry::from(&walked);
         let mut value = phicache_value::from(walked.value);
-        let unwound = AbortOnUnwind(|| function);
         // SAFETY: the function is what the caller says it is, by the header's conventions. Neither a lock nor a read
         // section of this library is open.
-        let returned = unsafe { visit(user_data, &entry, &mut value) };
-        std::mem::forget(unwound);
+        let returned = call_back(|| function, || unsafe { visit(user_data, &entry, &mut value) });
         // Nothing, if the callback has taken the value.
         value.release();
         if returned != 0 {

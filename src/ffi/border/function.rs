@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use crate::error::Result;
 use crate::ffi::border::handle::null;
 use crate::ffi::border::types::*;
-use crate::ffi::border::unwind::{AbortOnUnwind, ready_unwinder};
+use crate::ffi::border::unwind::{drop_context, ready_unwinder};
 use crate::sync::TryArc;
 
 /// A compute callback and what it is called with.
@@ -48,12 +48,7 @@ impl Function {
 
 impl Drop for Function {
     fn drop(&mut self) {
-        if let Some(drop) = self.drop {
-            let unwound = AbortOnUnwind(|| "a phicache_drop");
-            // SAFETY: the function is what the caller says it is, by the header's conventions.
-            unsafe { drop(self.callback.user_data) };
-            std::mem::forget(unwound);
-        }
+        drop_context(self.drop, self.callback.user_data);
     }
 }
 

@@ -242,8 +242,10 @@ pub(in crate::ffi) fn null(name: &'static str) -> Error {
 
 #[cold]
 #[inline(never)]
-fn no_handle(name: &'static str) -> Error {
-    Error::invalid(format!("{name} must not be NULL (in C++: the {name} was moved from)"))
+pub(in crate::ffi) fn no_handle(name: &'static str) -> Error {
+    Error::invalid(format!(
+        "{name} must not be NULL (in C++: the {name} was moved from, or it is static, and not made yet or destroyed)"
+    ))
 }
 
 #[cold]

@@ -305,8 +305,9 @@ pub struct phicache_cache_options {
     /// For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never.
     pub ttl_ms: u64,
     /// Milliseconds that one process may take to compute a value before another computes it too, at most 10^14. For
-    /// caches in Redis, 0 lets every process compute at once; see "Redis cache". For disk caches, it is between hosts
-    /// only, and 0 lets each host compute; see "Disk cache".
+    /// caches in Redis, 0 lets every process compute at once; a value that takes longer is returned and not stored, so
+    /// give more than the longest computation takes; see "Redis cache". For disk caches, it is between hosts only, and 0
+    /// lets each host compute; see "Disk cache".
     pub lease_ms: u64,
     /// For caches in Redis: 1 makes a failing server an ERROR_REDIS; 0 makes it a miss.
     pub server_errors: i32,

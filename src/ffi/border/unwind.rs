@@ -4,10 +4,28 @@
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Ends the process when it is dropped by an exception, which cannot pass through our frames, or because the thread
-/// ends. Forget it when the callback has returned. It has a function that names the exported one, not the name: where
-/// that is a constant, it takes no stack.
-pub(in crate::ffi) struct AbortOnUnwind<F: Fn() -> &'static str>(pub(in crate::ffi) F);
+use crate::ffi::border::types::phicache_drop;
+
+/// Calls back. An exception, which cannot pass through our frames, and the end of the thread end the process. `function`
+/// names the exported function: where the name is a constant, it takes no stack.
+#[inline(always)]
+pub(in crate::ffi) fn call_back<R>(function: impl Fn() -> &'static str, call: impl FnOnce() -> R) -> R {
+    let unwound = AbortOnUnwind(function);
+    let returned = call();
+    std::mem::forget(unwound);
+    returned
+}
+
+/// Drops what a caller has given with a function that drops it.
+pub(in crate::ffi) fn drop_context(drop: phicache_drop, context: *mut c_void) {
+    if let Some(drop) = drop {
+        // SAFETY: the function is what the caller says it is, by the header's conventions.
+        call_back(|| "a phicache_drop", || unsafe { drop(context) });
+    }
+}
+
+/// Ends the process when it is dropped.
+struct AbortOnUnwind<F: Fn() -> &'static str>(F);
 
 impl<F: Fn() -> &'static str> Drop for AbortOnUnwind<F> {
     fn drop(&mut self) {
@@ -33,7 +51,7 @@ pub(in crate::ffi) fn is_unwinder_ready() -> bool {
 }
 
 /// Readies the unwinder that this library was linked with. A private copy of it fills its tables when it first walks a
-/// stack; an exception that another copy throws must find them filled, to reach [`AbortOnUnwind`] and its line.
+/// stack; an exception that another copy throws must find them filled, to reach `AbortOnUnwind` and its line.
 pub(in crate::ffi) fn ready_unwinder() {
     // Set after the walk, so that no thread continues while another still fills the tables; walking twice is harmless.
     if !READY.load(Ordering::Acquire) {

@@ -1,12 +1,11 @@
 //! The functions that compare values in verified mode, and hear of differences.
 
 use std::ffi::c_void;
-use std::mem;
 
 use crate::cache::Judge;
 use crate::ffi::border::translate::lent;
 use crate::ffi::border::types::*;
-use crate::ffi::border::unwind::{AbortOnUnwind, ready_unwinder};
+use crate::ffi::border::unwind::{call_back, drop_context, ready_unwinder};
 
 /// The caller's functions for verified mode, with the context that is dropped after their last call.
 pub(in crate::ffi) struct Verification {
@@ -39,28 +38,21 @@ impl Verification {
 impl Judge for Verification {
     fn is_same(&self, key: &[u8], kept: &[u8], computed: &[u8]) -> bool {
         let Some(same) = self.same else { return kept == computed };
-        let unwound = AbortOnUnwind(|| "a phicache_same_fn");
         // SAFETY: the function is what the caller says it is, by the header's conventions.
-        let same = unsafe { same(self.context, lent(key), lent(kept), lent(computed)) };
-        mem::forget(unwound);
-        same != 0
+        let call = || unsafe { same(self.context, lent(key), lent(kept), lent(computed)) };
+        call_back(|| "a phicache_same_fn", call) != 0
     }
 
     fn report(&self, key: &[u8], kept: &[u8], computed: &[u8]) {
         let Some(difference) = self.difference else { return };
-        let unwound = AbortOnUnwind(|| "a phicache_difference_fn");
         // SAFETY: as above.
-        unsafe { difference(self.context, lent(key), lent(kept), lent(computed)) };
-        mem::forget(unwound);
+        let call = || unsafe { difference(self.context, lent(key), lent(kept), lent(computed)) };
+        call_back(|| "a phicache_difference_fn", call);
     }
 }
 
 impl Drop for Verification {
     fn drop(&mut self) {
-        let Some(drop) = self.drop else { return };
-        let unwound = AbortOnUnwind(|| "a phicache_drop");
-        // SAFETY: as above.
-        unsafe { drop(self.context) };
-        mem::forget(unwound);
+        drop_context(self.drop, self.context);
     }
 }
