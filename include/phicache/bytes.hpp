@@ -480,6 +480,17 @@ private:
     const char* chars_ = nullptr;
 };
 
+/// A text of an option, which owns it. A null pointer is kept as text that is not UTF-8: an error where it is used.
+class option_text : public std::string {
+public:
+    option_text() = default;
+    option_text(std::string string) noexcept : std::string(std::move(string)) {}
+    option_text(std::string_view view) : std::string(view) {}
+    option_text(const char* chars) : std::string(chars == nullptr ? "\xFF" : chars) {}
+    /// Null if it is empty.
+    const char* to_c() const noexcept { return empty() ? nullptr : text(*this).c_str(); }
+};
+
 namespace detail {
 
 /// Whether these are the bytes of a null pointer.
