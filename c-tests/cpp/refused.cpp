@@ -741,6 +741,33 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::purview_cache(1 << 20);
 #elif CASE == 258  // write add_to_key
     phicache::key().add(visited_more());
+#elif CASE == 259  // memoize_takes_a_key_and_a_function
+    (void)cache.memoize<int>({"iron", "gold"}, number);
+#elif CASE == 260  // memoize_takes_a_key_and_a_function
+    (void)mice.memoize("key", number);
+#elif CASE == 261  // one_in_each_call
+    phicache::key().add_named("name");
+#elif CASE == 262  // one_in_each_call
+    phicache::key().add_keyword("name", number, 2);
+#elif CASE == 263  // a_value_is_in_the_payload_of_a_mice
+    mice.set("key", {}, 0.5);
+#elif CASE == 264  // limits_are_in_the_options
+    (void)phicache::mice_cache(1 << 20);
+#elif CASE == 265  // limits_are_in_the_options
+    const phicache::subsystem* system = nullptr;
+    (void)phicache::mice_cache(*system, 1 << 20);
+#elif CASE == 266  // limits_are_in_the_options
+    (void)phicache::dict_cache::try_make(1 << 20);
+#elif CASE == 267  // limits_are_in_the_options
+    (void)phicache::dict_cache(phicache::cache_options{}, 1 << 20);
+#elif CASE == 268  // limits_are_in_the_options
+    (void)phicache::disk_cache::try_make("context", 1 << 20);
+#elif CASE == 269  // a value is read as an object
+    (void)cache.get<double&>("key");
+#elif CASE == 270  // a value is read as an object
+    (void)cache.try_get<void>("key");
+#elif CASE == 271  // settings_have_functions
+    const phicache::config settings("redis://localhost");
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

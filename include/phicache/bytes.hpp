@@ -31,6 +31,9 @@ using remove_cvref = std::remove_cv_t<std::remove_reference_t<T>>;
 
 template <class>
 inline constexpr bool always_false = false;
+/// Enabled if one of these is a number.
+template <class... Given>
+using if_number = std::enable_if_t<(std::is_arithmetic_v<Given> || ...), int>;
 /// In place of code for types that a static_assert elsewhere has refused, so that there is one message.
 [[noreturn]] inline void refused() noexcept { std::abort(); }
 

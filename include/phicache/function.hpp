@@ -387,9 +387,7 @@ public:
     phicache_info info() const { return try_info().value(); }
     /// @copydoc info
     expected<phicache_info> try_info() const {
-        phicache_info figures{};
-        if (const phicache_status code = phicache_memo_info(this->handle(), &figures); code < 0) return failure(code);
-        return figures;
+        return detail::answer<phicache_info>(phicache_memo_info, this->handle());
     }
 
     /// Removes all entries of the memo's cache and resets the counts.
