@@ -294,7 +294,7 @@ void an_array_of_characters_is_text_and_a_span_of_it_all_characters() {
     CHECK(key::of(phicache::span<const char>(states)).encode() != key::of(phicache::span<const char>(others)).encode());
 }
 
-void a_text_is_not_cut_at_a_nul() {
+void a_text_is_not_cut_at_a_nul_and_is_no_null_pointer() {
     const std::string text("a\0b", 3);
     CHECK(key::of(text).encode() != key::of("a").encode());
     CHECK_MESSAGE("contains a NUL", key().add_named(text, 1).encode());
@@ -303,6 +303,8 @@ void a_text_is_not_cut_at_a_nul() {
     phicache::cache_options options;
     options.name = text;
     CHECK_MESSAGE("contains a NUL", phicache::dict_cache(options));
+    options.name = nullptr;
+    CHECK_MESSAGE("is a null pointer", phicache::dict_cache(options));
 }
 
 void a_vector_of_a_library_is_an_array_of_doubles() {
@@ -647,7 +649,7 @@ int main() {
     RUN(the_elements_of_an_object_do_not_run_into_those_of_the_next);
     RUN(a_full_array_of_characters_ends_without_a_nul);
     RUN(an_array_of_characters_is_text_and_a_span_of_it_all_characters);
-    RUN(a_text_is_not_cut_at_a_nul);
+    RUN(a_text_is_not_cut_at_a_nul_and_is_no_null_pointer);
     RUN(a_vector_of_a_library_is_an_array_of_doubles);
     RUN(numbers_of_the_standard_library_have_the_keys_of_julia);
     RUN(a_variant_is_its_index_and_its_alternative);

@@ -224,7 +224,10 @@ void memos_share_a_store_under_prefixes() {
     without.prefix = "one@1";
     CHECK_MESSAGE("\"one@1\" has no effect on a memo without a cache", memo{[](int n) { return n; }, without});
     options.prefix = std::string("one\0@2", 6);
-    CHECK_MESSAGE("prefix is not valid UTF-8 (in C++: or contains a NUL)", memo{[](int n) { return n; }, options});
+    const char* wrong = "prefix is not valid UTF-8 (in C++: or contains a NUL, or is a null pointer)";
+    CHECK_MESSAGE(wrong, memo{[](int n) { return n; }, options});
+    options.prefix = nullptr;
+    CHECK_MESSAGE(wrong, memo{[](int n) { return n; }, options});
     options.prefix = "other";
     other.emplace([](int n) { return n + 2; }, options);
     CHECK_INT((*one)(1), 2);

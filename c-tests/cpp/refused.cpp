@@ -774,6 +774,33 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::subsystem(phicache::fingerprint(), {1}, number);
 #elif CASE == 273  // use_node_set_of_indices_or_from_mask
     (void)phicache::subsystem(phicache::fingerprint(), {1}, std::vector<int>{0});
+#elif CASE == 274  // memoize_takes_a_key_and_a_function
+    (void)cache.memoize<int>({"iron", "gold"}, number);
+#elif CASE == 275  // memoize_takes_a_key_and_a_function
+    (void)mice.memoize("key", number);
+#elif CASE == 276  // one_in_each_call
+    phicache::key().add_named("name");
+#elif CASE == 277  // one_in_each_call
+    phicache::key().add_keyword("name", number, 2);
+#elif CASE == 278  // a_value_is_in_the_payload_of_a_mice
+    mice.set("key", {}, 0.5);
+#elif CASE == 279  // limits_are_in_the_options
+    (void)phicache::mice_cache(1 << 20);
+#elif CASE == 280  // limits_are_in_the_options
+    const phicache::subsystem* system = nullptr;
+    (void)phicache::mice_cache(*system, 1 << 20);
+#elif CASE == 281  // limits_are_in_the_options
+    (void)phicache::dict_cache::try_make(1 << 20);
+#elif CASE == 282  // limits_are_in_the_options
+    (void)phicache::dict_cache(phicache::cache_options{}, 1 << 20);
+#elif CASE == 283  // limits_are_in_the_options
+    (void)phicache::disk_cache::try_make("context", 1 << 20);
+#elif CASE == 284  // a value is read as an object
+    (void)cache.get<double&>("key");
+#elif CASE == 285  // a value is read as an object
+    (void)cache.try_get<void>("key");
+#elif CASE == 286  // settings_have_functions
+    const phicache::config settings("redis://localhost");
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

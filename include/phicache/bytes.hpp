@@ -31,6 +31,9 @@ using remove_cvref = std::remove_cv_t<std::remove_reference_t<T>>;
 
 template <class>
 inline constexpr bool always_false = false;
+/// Enabled if one of these is a number.
+template <class... Given>
+using if_number = std::enable_if_t<(std::is_arithmetic_v<Given> || ...), int>;
 /// In place of code for types that a static_assert elsewhere has refused, so that there is one message.
 [[noreturn]] inline void refused() noexcept { std::abort(); }
 
@@ -489,6 +492,17 @@ public:
 
 private:
     const char* chars_ = nullptr;
+};
+
+/// A text of an option, which owns it. A null pointer is kept as text that is not UTF-8: an error where it is used.
+class option_text : public std::string {
+public:
+    option_text() = default;
+    option_text(std::string string) noexcept : std::string(std::move(string)) {}
+    option_text(std::string_view view) : std::string(view) {}
+    option_text(const char* chars) : std::string(chars == nullptr ? "\xFF" : chars) {}
+    /// Null if it is empty.
+    const char* to_c() const noexcept { return empty() ? nullptr : text(*this).c_str(); }
 };
 
 namespace detail {

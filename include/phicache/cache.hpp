@@ -167,10 +167,7 @@ public:
     phicache_redis_health redis_health() const { return try_redis_health().value(); }
     /// @copydoc redis_health
     expected<phicache_redis_health> try_redis_health() const {
-        phicache_redis_health health{};
-        health.struct_size = sizeof health;
-        if (const phicache_status code = phicache_cache_redis_health(raw_, &health); code < 0) return failure(code);
-        return health;
+        return detail::answer<phicache_redis_health>(phicache_cache_redis_health, raw_);
     }
 
     /// Waits until all values that this process has stored in a cache on disk are on the storage device.
@@ -182,10 +179,7 @@ public:
     phicache_disk_health disk_health() const { return try_disk_health().value(); }
     /// @copydoc disk_health
     expected<phicache_disk_health> try_disk_health() const {
-        phicache_disk_health health{};
-        health.struct_size = sizeof health;
-        if (const phicache_status code = phicache_cache_disk_health(raw_, &health); code < 0) return failure(code);
-        return health;
+        return detail::answer<phicache_disk_health>(phicache_cache_disk_health, raw_);
     }
 
     /// Looks up a key without waiting and without a callback. Returns `status::ok` and the value; `status::lease` and
@@ -271,8 +265,10 @@ public:
         : dict_cache(try_make(options, settings).value()) {}
     explicit dict_cache(config_ref settings) : dict_cache(cache_options{}, settings) {}
     explicit dict_cache(text the_name_is_in_the_options) = delete;
-    template <class Number, std::enable_if_t<std::is_arithmetic_v<Number>, int> = 0>
-    explicit dict_cache(Number limits_are_in_the_options) = delete;
+    template <class... Given, detail::if_number<Given...> = 0>
+    explicit dict_cache(const Given&... limits_are_in_the_options) = delete;
+    template <class... Given, detail::if_number<Given...> = 0>
+    static void try_make(const Given&... limits_are_in_the_options) = delete;
     static expected<dict_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
         return detail::create_cache<dict_cache>(options, settings);
     }

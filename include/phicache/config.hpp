@@ -51,7 +51,7 @@ public:
     /// is 80 %, 0.8 is less than one), or `memory_unlimited`.
     double maximum_memory_percent() const { return try_maximum_memory_percent().value(); }
     expected<double> try_maximum_memory_percent() const {
-        return read<double, double>(phicache_config_get_maximum_memory_percent);
+        return read<double>(phicache_config_get_maximum_memory_percent);
     }
     void set_maximum_memory_percent(double percent) const { try_set_maximum_memory_percent(percent).value(); }
     expected<void> try_set_maximum_memory_percent(double percent) const {
@@ -60,9 +60,7 @@ public:
 
     /// What full caches do if their options leave it open.
     phicache::on_full on_full() const { return try_on_full().value(); }
-    expected<phicache::on_full> try_on_full() const {
-        return read<phicache::on_full, std::int32_t>(phicache_config_get_on_full);
-    }
+    expected<phicache::on_full> try_on_full() const { return read<phicache::on_full>(phicache_config_get_on_full); }
     void set_on_full(phicache::on_full choice) const { try_set_on_full(choice).value(); }
     expected<void> try_set_on_full(phicache::on_full choice) const {
         return detail::checked(phicache_config_set_on_full(handle_, static_cast<std::int32_t>(choice)));
@@ -70,9 +68,7 @@ public:
 
     /// Whether methods of kind `repertoire` use their cache.
     bool cache_repertoires() const { return try_cache_repertoires().value(); }
-    expected<bool> try_cache_repertoires() const {
-        return read<bool, std::int32_t>(phicache_config_get_cache_repertoires);
-    }
+    expected<bool> try_cache_repertoires() const { return read<bool>(phicache_config_get_cache_repertoires); }
     void set_cache_repertoires(bool enabled) const { try_set_cache_repertoires(enabled).value(); }
     expected<void> try_set_cache_repertoires(bool enabled) const {
         return detail::checked(phicache_config_set_cache_repertoires(handle_, enabled));
@@ -81,7 +77,7 @@ public:
     /// Whether purview caches store.
     bool cache_potential_purviews() const { return try_cache_potential_purviews().value(); }
     expected<bool> try_cache_potential_purviews() const {
-        return read<bool, std::int32_t>(phicache_config_get_cache_potential_purviews);
+        return read<bool>(phicache_config_get_cache_potential_purviews);
     }
     void set_cache_potential_purviews(bool enabled) const { try_set_cache_potential_purviews(enabled).value(); }
     expected<void> try_set_cache_potential_purviews(bool enabled) const {
@@ -90,7 +86,7 @@ public:
 
     /// Whether MICE caches that follow the configuration are in Redis.
     bool redis_cache() const { return try_redis_cache().value(); }
-    expected<bool> try_redis_cache() const { return read<bool, std::int32_t>(phicache_config_get_redis_cache); }
+    expected<bool> try_redis_cache() const { return read<bool>(phicache_config_get_redis_cache); }
     void set_redis_cache(bool enabled) const { try_set_redis_cache(enabled).value(); }
     expected<void> try_set_redis_cache(bool enabled) const {
         return detail::checked(phicache_config_set_redis_cache(handle_, enabled));
@@ -122,7 +118,7 @@ public:
     /// Time limit of one operation at the server, from its beginning to its last byte: 1 ms to 1 h.
     std::chrono::milliseconds redis_timeout() const { return try_redis_timeout().value(); }
     expected<std::chrono::milliseconds> try_redis_timeout() const {
-        return read<std::chrono::milliseconds, std::uint64_t>(phicache_config_get_redis_timeout_ms);
+        return read<std::chrono::milliseconds>(phicache_config_get_redis_timeout_ms);
     }
     void set_redis_timeout(std::chrono::milliseconds time) const { try_set_redis_timeout(time).value(); }
     expected<void> try_set_redis_timeout(std::chrono::milliseconds time) const {
@@ -132,9 +128,7 @@ public:
     /// Whether the whole database belongs to the caches, as with PyPhi: `clear` then deletes everything in it,
     /// including the data of other programs. Otherwise caches touch only keys of their namespace.
     bool redis_whole_database() const { return try_redis_whole_database().value(); }
-    expected<bool> try_redis_whole_database() const {
-        return read<bool, std::int32_t>(phicache_config_get_redis_whole_database);
-    }
+    expected<bool> try_redis_whole_database() const { return read<bool>(phicache_config_get_redis_whole_database); }
     void set_redis_whole_database(bool enabled) const { try_set_redis_whole_database(enabled).value(); }
     expected<void> try_set_redis_whole_database(bool enabled) const {
         return detail::checked(phicache_config_set_redis_whole_database(handle_, enabled));
@@ -152,8 +146,8 @@ public:
     phicache_config* handle() const noexcept { return handle_; }
 
 private:
-    template <class T, class Raw, class Get>
-    expected<T> read(Get get) const {
+    template <class T, class Raw>
+    expected<T> read(phicache_status (*get)(phicache_config*, Raw*)) const {
         Raw answer{};
         if (const phicache_status code = get(handle_, &answer); code < 0) return failure(code);
         return static_cast<T>(answer);
@@ -181,6 +175,7 @@ class config : public owner<phicache_config, phicache_config_free> {
 public:
     using owner::owner;
     config() : config(try_make().value()) {}
+    explicit config(text settings_have_functions) = delete;
     static expected<config> try_make() {
         return detail::create<config>([](phicache_config** out) { return phicache_config_new(out); });
     }
@@ -196,11 +191,7 @@ inline config_ref::config_ref(const config& owned) : handle_(owned.handle()) {
 }
 
 /// The resident memory of this process, in percent of the memory that it may use.
-inline expected<double> try_memory_percent() {
-    double percent = 0;
-    if (const phicache_status code = phicache_memory_percent(&percent); code < 0) return failure(code);
-    return percent;
-}
+inline expected<double> try_memory_percent() { return detail::answer<double>(phicache_memory_percent); }
 /// @copydoc try_memory_percent
 inline double memory_percent() { return try_memory_percent().value(); }
 
@@ -215,10 +206,7 @@ inline bool memory_full(config_ref settings = {}) { return try_memory_full(setti
 
 /// The figures behind `memory_percent`, in bytes.
 inline expected<phicache_memory> try_memory_usage() {
-    phicache_memory usage{};
-    usage.struct_size = sizeof usage;
-    if (const phicache_status code = phicache_memory_usage(&usage); code < 0) return failure(code);
-    return usage;
+    return detail::answer<phicache_memory>(phicache_memory_usage);
 }
 /// @copydoc try_memory_usage
 inline phicache_memory memory_usage() { return try_memory_usage().value(); }

@@ -63,8 +63,10 @@ public:
         : disk_cache(try_make(context, options, settings).value()) {}
     disk_cache(bytes context, config_ref settings) : disk_cache(context, cache_options{}, settings) {}
     disk_cache(bytes context, text the_directory_is_in_the_configuration) = delete;
-    template <class Number, std::enable_if_t<std::is_arithmetic_v<Number>, int> = 0>
-    disk_cache(bytes context, Number limits_are_in_the_options) = delete;
+    template <class... Given, detail::if_number<Given...> = 0>
+    explicit disk_cache(const Given&... limits_are_in_the_options) = delete;
+    template <class... Given, detail::if_number<Given...> = 0>
+    static void try_make(const Given&... limits_are_in_the_options) = delete;
     static expected<disk_cache> try_make(bytes context, const cache_options& options = {}, config_ref settings = {}) {
         return detail::create<disk_cache>([&](phicache_disk_cache** out) {
             const phicache_cache_options raw = detail::to_c(options);

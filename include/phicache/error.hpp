@@ -315,6 +315,20 @@ inline expected<void> checked(phicache_status code) noexcept {
     return {};
 }
 
+template <class T, class = void>
+inline constexpr bool has_struct_size = false;
+template <class T>
+inline constexpr bool has_struct_size<T, std::void_t<decltype(T::struct_size)>> = true;
+
+/// What a C function writes to its last parameter.
+template <class T, class Function, class... Given>
+expected<T> answer(Function ask, Given... given) {
+    T answered{};
+    if constexpr (has_struct_size<T>) answered.struct_size = sizeof answered;
+    if (const phicache_status code = ask(given..., &answered); code < 0) return failure(code);
+    return answered;
+}
+
 /// Throws a C status that is an error; returns any other.
 inline phicache_status require(phicache_status code) {
     if (code < 0) raise(code);

@@ -330,7 +330,7 @@ struct memo_options {
     std::optional<double> maximum_memory_percent{};
     typing types = typing::untyped;  ///< Whether 3 and 3.0 are different arguments.
     std::optional<cache> store{};    ///< A cache to use, which may be destroyed before the memo. Empty: a private one.
-    std::string prefix{};  ///< Distinguishes memos that share a `store`. On disk it has a version, as "entropy@1".
+    option_text prefix{};  ///< Distinguishes memos that share a `store`. On disk it has a version, as "entropy@1".
 };
 
 /// A pure function with a cache (PyPhi's `cache` decorator).
@@ -387,9 +387,7 @@ public:
     phicache_info info() const { return try_info().value(); }
     /// @copydoc info
     expected<phicache_info> try_info() const {
-        phicache_info figures{};
-        if (const phicache_status code = phicache_memo_info(this->handle(), &figures); code < 0) return failure(code);
-        return figures;
+        return detail::answer<phicache_info>(phicache_memo_info, this->handle());
     }
 
     /// Removes all entries of the memo's cache and resets the counts.
@@ -422,7 +420,7 @@ private:
                                          options.maximum_memory_percent.value_or(memory_configured),
                                          static_cast<std::int32_t>(options.types),
                                          options.store ? options.store->handle() : nullptr,
-                                         options.prefix.empty() ? nullptr : text(options.prefix).c_str(), out);
+                                         options.prefix.to_c(), out);
             });
         if (!registered) return registered.error();
         return memo(handle, options.types, [](void* stored) {

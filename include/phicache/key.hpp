@@ -178,9 +178,9 @@ public:
         return step([&] { return phicache_key_add_keyword(handle(), name.c_str()); });
     }
     /// Appends a named argument: `keyword(name).add(element)`.
-    template <class T>
-    key& add_keyword(text name, const T& element) {
-        return keyword(name).add(element);
+    template <class... T>
+    key& add_keyword(text name, const T&... element) {
+        return keyword(name).add(element...);
     }
 
     /// Elements added until `end_tuple` form one element.
@@ -207,9 +207,9 @@ public:
     }
     /// Appends the value of a type: `begin_named(name).add(element).end_named()`. It differs from the bare element, and
     /// from the same element under another name.
-    template <class T>
-    key& add_named(text name, const T& element) {
-        return begin_named(name).add(element).end_named();
+    template <class... T>
+    key& add_named(text name, const T&... element) {
+        return begin_named(name).add(element...).end_named();
     }
 
     /// The bytes of the key, valid until it changes; fails if an element could not be added.

@@ -270,6 +270,10 @@ public:
     /// A cache where its parent is; the parent must be the cache of the same system, uncut. Without a parent: in this
     /// process, in Redis or on disk, as the configuration says. `max_bytes` bounds the memory in this process; only
     /// together with `near_bytes` it bounds a directory.
+    template <class... Given, detail::if_number<Given...> = 0>
+    explicit mice_cache(const Given&... limits_are_in_the_options) = delete;
+    template <class... Given, detail::if_number<Given...> = 0>
+    static void try_make(const Given&... limits_are_in_the_options) = delete;
     explicit mice_cache(const subsystem& system, parent_cache parent = {}, const cache_options& options = {},
                         config_ref settings = {})
         : mice_cache(try_make(system, parent, options, settings).value()) {}
@@ -345,18 +349,24 @@ public:
     outcome set(bytes key, const Other& a_value_is_in_the_payload_of_a_mice) const = delete;
     template <class Other, detail::if_no_record<Other> = 0>
     expected<outcome> try_set(bytes key, const Other& a_value_is_in_the_payload_of_a_mice) const = delete;
+    void set(bytes key, bytes a_value_is_in_the_payload_of_a_mice, double) const = delete;
+    void try_set(bytes key, bytes a_value_is_in_the_payload_of_a_mice, double) const = delete;
 
     /// The record of a key; on a miss `compute` returns it as a `mice`, or takes a `result&` and uses `reserve_mice`.
     /// If its store is refused, the record is returned anyway. Otherwise as `dict_cache::memoize`.
-    template <class Compute>
+    template <class Compute, detail::if_function<Compute> = 0>
     pinned_mice memoize(bytes key, Compute&& compute) const {
         return detail::memoize_in<pinned_mice>(handle(), key, run_memoized<Compute>, detail::erased(compute));
     }
     /// @copydoc memoize
-    template <class Compute>
+    template <class Compute, detail::if_function<Compute> = 0>
     expected<pinned_mice> try_memoize(bytes key, Compute&& compute) const {
         return detail::try_memoize_in<pinned_mice>(handle(), key, run_memoized<Compute>, detail::erased(compute));
     }
+    template <class Other, detail::if_no_function<Other> = 0>
+    void memoize(bytes key, const Other& memoize_takes_a_key_and_a_function) const = delete;
+    template <class Other, detail::if_no_function<Other> = 0>
+    void try_memoize(bytes key, const Other& memoize_takes_a_key_and_a_function) const = delete;
 
 private:
     template <class Compute>

@@ -35,10 +35,19 @@ phicache_status as_any(Handle* cache, phicache_cache** out) noexcept {
 /// Enabled for calls with another number of arguments, which fail in few lines: elsewhere compilers list all overloads.
 template <std::size_t Count, class... Given>
 using if_not = std::enable_if_t<sizeof...(Given) != Count, int>;
+/// The result of a lookup; no call with another T, which `may_get` refuses.
+template <class T>
+using maybe = std::enable_if_t<std::is_object_v<T>, std::optional<T>>;
+template <class T, class... Given>
+inline constexpr bool may_get = std::is_object_v<T> && sizeof...(Given) == 1;
 /// Whether an F may be called: it is an object or a function.
 template <class F>
 inline constexpr bool is_callable = std::is_class_v<std::remove_reference_t<F>> ||
                                     std::is_function_v<std::remove_pointer_t<std::remove_reference_t<F>>>;
+template <class F>
+using if_function = std::enable_if_t<is_callable<F>, int>;
+template <class F>
+using if_no_function = std::enable_if_t<!is_callable<F>, int>;
 /// Whether these may be the arguments of `memoize`, and of `set_with_cost`. As above, for calls with others.
 template <class... Given>
 inline constexpr bool have_function = false;
@@ -160,30 +169,17 @@ public:
     /// The number of entries.
     std::uint64_t size() const { return try_size().value(); }
     /// @copydoc size
-    expected<std::uint64_t> try_size() const {
-        std::uint64_t count = 0;
-        if (const phicache_status code = c::size(raw(), &count); code < 0) return failure(code);
-        return count;
-    }
+    expected<std::uint64_t> try_size() const { return detail::answer<std::uint64_t>(c::size, raw()); }
 
     /// Hits, misses and entries.
     phicache_info info() const { return try_info().value(); }
     /// @copydoc info
-    expected<phicache_info> try_info() const {
-        phicache_info figures{};
-        if (const phicache_status code = c::info(raw(), &figures); code < 0) return failure(code);
-        return figures;
-    }
+    expected<phicache_info> try_info() const { return detail::answer<phicache_info>(c::info, raw()); }
 
     /// All statistics, as the C header describes them: bytes, stores, refusals by reason, time spent computing, …
     phicache_stats stats() const { return try_stats().value(); }
     /// @copydoc stats
-    expected<phicache_stats> try_stats() const {
-        phicache_stats figures{};
-        figures.struct_size = sizeof figures;
-        if (const phicache_status code = c::stats(raw(), &figures); code < 0) return failure(code);
-        return figures;
-    }
+    expected<phicache_stats> try_stats() const { return detail::answer<phicache_stats>(c::stats, raw()); }
 
     /// All entries, one by one: see `entry_range`. Fails with `status::error_unsupported` for a cache in Redis.
     entry_range entries() const { return try_entries().value(); }
@@ -206,10 +202,7 @@ public:
     expected<std::uint64_t> try_save(text path, bytes context) const {
         phicache_cache* any = nullptr;
         if (const phicache_status code = detail::as_any(raw(), &any); code < 0) return failure(code);
-        std::uint64_t count = 0;
-        if (const phicache_status code = phicache_cache_save(any, path.c_str(), context, &count); code < 0)
-            return failure(code);
-        return count;
+        return detail::answer<std::uint64_t>(phicache_cache_save, any, path.c_str(), context);
     }
 
     /// Loads the values of a saved cache of the same type and context, and returns what has become of them. Keys that
@@ -221,11 +214,7 @@ public:
     expected<phicache_load_counts> try_load(text path, bytes context) const {
         phicache_cache* any = nullptr;
         if (const phicache_status code = detail::as_any(raw(), &any); code < 0) return failure(code);
-        phicache_load_counts counts{};
-        counts.struct_size = sizeof counts;
-        if (const phicache_status code = phicache_cache_load(any, path.c_str(), context, &counts); code < 0)
-            return failure(code);
-        return counts;
+        return detail::answer<phicache_load_counts>(phicache_cache_load, any, path.c_str(), context);
     }
 
 protected:
@@ -269,7 +258,7 @@ public:
     /// A copy of the value of a key as T, a type that `value::as` takes; empty on a miss. For a trivially copyable T
     /// this is the fastest lookup. Fails if the value does not fit.
     template <class T>
-    std::optional<T> get(bytes key) const {
+    detail::maybe<T> get(bytes key) const {
         if constexpr (copies_in_place<T>) {
             phicache_status code;
             std::optional<T> found(std::in_place, copied_value<T>{this->raw(), key, code});
@@ -284,7 +273,7 @@ public:
     }
     /// @copydoc get
     template <class T>
-    expected<std::optional<T>> try_get(bytes key) const {
+    expected<detail::maybe<T>> try_get(bytes key) const {
         if constexpr (copies_in_place<T>) {
             phicache_status code;
             expected<std::optional<T>> found(std::in_place, std::in_place, copied_value<T>{this->raw(), key, code});
@@ -299,15 +288,17 @@ public:
     }
 
     /// Refuses calls with too few or too many arguments.
-    template <class T = void, class... Given, detail::if_not<1, Given...> = 0>
+    template <class T = value, class... Given, std::enable_if_t<!detail::may_get<T, Given...>, int> = 0>
     std::optional<value> get(const Given&...) const {
-        static_assert(sizeof...(Given) == 1, "get takes one key; " PHICACHE_HPP_PARTS);
+        static_assert(std::is_object_v<T>, "a value is read as an object, not as void or a reference");
+        static_assert(!std::is_object_v<T> || sizeof...(Given) == 1, "get takes one key; " PHICACHE_HPP_PARTS);
         detail::refused();
     }
     /// @copydoc get
-    template <class T = void, class... Given, detail::if_not<1, Given...> = 0>
+    template <class T = value, class... Given, std::enable_if_t<!detail::may_get<T, Given...>, int> = 0>
     expected<std::optional<value>> try_get(const Given&...) const {
-        static_assert(sizeof...(Given) == 1, "try_get takes one key; " PHICACHE_HPP_PARTS);
+        static_assert(std::is_object_v<T>, "a value is read as an object, not as void or a reference");
+        static_assert(!std::is_object_v<T> || sizeof...(Given) == 1, "try_get takes one key; " PHICACHE_HPP_PARTS);
         detail::refused();
     }
 
@@ -368,7 +359,7 @@ public:
     /// is passed on unchanged and nothing is cached; without one, a reservation that failed decides the status.
     /// Computations nest as deep as those of a `memo`. If the store is refused, the value is returned anyway: see
     /// `value::refusal`.
-    template <class Compute, std::enable_if_t<detail::is_callable<Compute>, int> = 0>
+    template <class Compute, detail::if_function<Compute> = 0>
     value memoize(bytes key, Compute&& compute) const {
         return value(detail::filled_by_c{}, [&](phicache_value* out) {
             detail::memoize_pinned_in(this->raw(), key, run_memoized<value, Compute>, detail::erased(compute), out);
@@ -376,18 +367,18 @@ public:
         });
     }
     /// @copydoc memoize
-    template <class Compute, std::enable_if_t<detail::is_callable<Compute>, int> = 0>
+    template <class Compute, detail::if_function<Compute> = 0>
     expected<value> try_memoize(bytes key, Compute&& compute) const {
         return detail::try_memoize_in<value>(this->raw(), key, run_memoized<value, Compute>, detail::erased(compute));
     }
     /// The same, with a copy of the value as T; on a miss, the T that the function returned.
-    template <class T, class Compute, std::enable_if_t<detail::is_callable<Compute>, int> = 0>
+    template <class T, class Compute, detail::if_function<Compute> = 0>
     T memoize(bytes key, Compute&& compute) const {
         static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
         return detail::memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
     /// The same, with a copy of the value as T.
-    template <class T, class Compute, std::enable_if_t<detail::is_callable<Compute>, int> = 0>
+    template <class T, class Compute, detail::if_function<Compute> = 0>
     expected<T> try_memoize(bytes key, Compute&& compute) const {
         static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
         return detail::try_memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
@@ -419,14 +410,14 @@ public:
     }
     /// @copydoc get
     template <class T>
-    std::optional<T> get(const key_parts& key) const {
+    detail::maybe<T> get(const key_parts& key) const {
         expected<std::optional<T>> found = try_get<T>(key);
         if (!found) detail::raise(found.error());
         return std::move(*found);
     }
     /// @copydoc get
     template <class T>
-    expected<std::optional<T>> try_get(const key_parts& key) const {
+    expected<detail::maybe<T>> try_get(const key_parts& key) const {
         if constexpr (copies_in_place<T>) {
             expected<std::optional<T>> found(std::in_place, std::in_place);
             std::size_t len = 0;
@@ -455,28 +446,33 @@ public:
         return detail::with_bytes(content, set_call(key));
     }
     /// @copydoc memoize
-    template <class Compute>
+    template <class Compute, detail::if_function<Compute> = 0>
     value memoize(const key_parts& key, Compute&& compute) const {
         return detail::memoize_parts<value>(this->raw(), key, run_memoized<value, Compute>, detail::erased(compute));
     }
     /// @copydoc memoize
-    template <class Compute>
+    template <class Compute, detail::if_function<Compute> = 0>
     expected<value> try_memoize(const key_parts& key, Compute&& compute) const {
         return detail::try_memoize_parts<value>(this->raw(), key, run_memoized<value, Compute>,
                                                 detail::erased(compute));
     }
     /// @copydoc memoize
-    template <class T, class Compute>
+    template <class T, class Compute, detail::if_function<Compute> = 0>
     T memoize(const key_parts& key, Compute&& compute) const {
         static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
         return detail::memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
     /// @copydoc memoize
-    template <class T, class Compute>
+    template <class T, class Compute, detail::if_function<Compute> = 0>
     expected<T> try_memoize(const key_parts& key, Compute&& compute) const {
         static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
         return detail::try_memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
+
+    template <class T = void, class Other, detail::if_no_function<Other> = 0>
+    void memoize(const key_parts& key, const Other& memoize_takes_a_key_and_a_function) const = delete;
+    template <class T = void, class Other, detail::if_no_function<Other> = 0>
+    void try_memoize(const key_parts& key, const Other& memoize_takes_a_key_and_a_function) const = delete;
 
     /// Fills a reader for lookups of the calling thread in this cache, for loops: see `reader`.
     phicache::reader reader() const {

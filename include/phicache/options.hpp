@@ -17,7 +17,7 @@ PHICACHE_HPP_BEGIN
 /// Options of a new cache, besides its configuration. One that has no effect on a cache of this kind is an error; the
 /// constructor of mice_cache takes all, because there the configuration chooses where the values are.
 struct cache_options {
-    std::string name{};  ///< Its name in the registry, unique among live caches. Empty: not in the registry.
+    option_text name{};  ///< Its name in the registry, unique among live caches. Empty: not in the registry.
     std::uint64_t max_bytes = 0;  ///< The most bytes it takes, overhead included; 0: only memory limits it.
 
     // For caches in Redis; `lease` also for disk caches, between hosts.
@@ -74,7 +74,7 @@ struct verification {
 inline phicache_cache_options to_c(const cache_options& options) {
     phicache_cache_options raw{};
     raw.struct_size = sizeof raw;
-    raw.name = options.name.empty() ? nullptr : text(options.name).c_str();
+    raw.name = options.name.to_c();
     raw.max_bytes = options.max_bytes;
     raw.ttl_ms = to_c(options.ttl);
     raw.lease_ms = to_c(options.lease);

@@ -104,8 +104,10 @@ public:
     explicit purview_cache(const cache_options& options, config_ref settings = {})
         : purview_cache(try_make(options, settings).value()) {}
     explicit purview_cache(config_ref settings) : purview_cache(cache_options{}, settings) {}
-    template <class Number, std::enable_if_t<std::is_arithmetic_v<Number>, int> = 0>
-    explicit purview_cache(Number limits_are_in_the_options) = delete;
+    template <class... Given, detail::if_number<Given...> = 0>
+    explicit purview_cache(const Given&... limits_are_in_the_options) = delete;
+    template <class... Given, detail::if_number<Given...> = 0>
+    static void try_make(const Given&... limits_are_in_the_options) = delete;
     static expected<purview_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
         return detail::create_cache<purview_cache>(options, settings);
     }

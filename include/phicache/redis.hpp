@@ -53,8 +53,10 @@ public:
         : redis_cache(try_make(options, settings).value()) {}
     explicit redis_cache(config_ref settings) : redis_cache(cache_options{}, settings) {}
     explicit redis_cache(text the_address_is_in_the_configuration) = delete;
-    template <class Number, std::enable_if_t<std::is_arithmetic_v<Number>, int> = 0>
-    explicit redis_cache(Number limits_are_in_the_options) = delete;
+    template <class... Given, detail::if_number<Given...> = 0>
+    explicit redis_cache(const Given&... limits_are_in_the_options) = delete;
+    template <class... Given, detail::if_number<Given...> = 0>
+    static void try_make(const Given&... limits_are_in_the_options) = delete;
     static expected<redis_cache> try_make(const cache_options& options = {}, config_ref settings = {}) {
         return detail::create_cache<redis_cache>(options, settings);
     }

@@ -122,9 +122,9 @@ pub(in crate::ffi) fn optional_text<'a>(text: *const c_char, name: &'static str)
         // SAFETY: ASCII is UTF-8. This check is faster, and prefixes are short and part of every key.
         return Ok(Some(unsafe { std::str::from_utf8_unchecked(text.to_bytes()) }));
     }
-    text.to_str()
-        .map(Some)
-        .map_err(|_| Error::invalid(format!("{name} is not valid UTF-8 (in C++: or contains a NUL)")))
+    text.to_str().map(Some).map_err(|_| {
+        Error::invalid(format!("{name} is not valid UTF-8 (in C++: or contains a NUL, or is a null pointer)"))
+    })
 }
 
 /// NUL-terminated text.
