@@ -293,6 +293,9 @@ The key of a MICE, that of PyPhi's `find_mice`. `purviews` are the candidates; t
 purviews, and is not the same as an empty list.
 """
 function mice_key(prefix, direction::Direction, mechanism, purviews=nothing)
+    # A set of two nodes could be one candidate or two, and a set of candidates has no order.
+    purviews isa AbstractSet && throw(ArgumentError("the candidate purviews are $(described(purviews)); expected " *
+        "nothing, or a list in order, such as [NodeSet(1), NodeSet(1, 2)]"))
     masks = purviews === nothing ? nothing : UInt64[mask(NodeSet(purview)) for purview in purviews]
     count = masks === nothing ? 0 : length(masks)
     return written_bytes(128 + 9 * count, (buffer, capacity, len) -> @c phicache_key_mice(

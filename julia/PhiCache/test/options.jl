@@ -115,6 +115,8 @@ end
         (() -> would_store(cache, 1.0), "with a MICECache"), (() -> mask(3), "with a NodeSet"),
         (() -> memory_full(cache), "expected memory_full(config=default_config())"),
         (() -> repertoire_key(CAUSE, 1, 2), "where the prefix may be nothing"),
+        (() -> mice_key(nothing, CAUSE, 1, NodeSet(1, 2)), "a list in order, such as [NodeSet(1), NodeSet(1, 2)]"),
+        (() -> mice_key(nothing, CAUSE, 1, Set([NodeSet(1)])), "a list in order, such as [NodeSet(1), NodeSet(1, 2)]"),
         (() -> add!(3), "with a KeyBuilder first"), (() -> joined_key(3), "with text and vectors"),
         (() -> KeyParts(3), "with text and vectors"), (() -> Direction(:cause), "expected CAUSE, EFFECT or BIDIRECTIONAL"),
         (() -> NodeSet(:a), "the node is :a, of type Symbol; expected an integer, 1 to 64"),
