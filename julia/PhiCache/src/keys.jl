@@ -13,7 +13,8 @@ Appends arguments; keyword arguments come last. These have the same encoding as 
 * tuples, sets and other vectors (encoded as tuples) of all these, to any depth;
 * an `Enum`, as its number; any other array, as the tuple of its size and its elements.
 
-Numbers of equal value (`==`) are equal, whatever their types: -0.0 equals 0.0, and all NaNs are equal.
+Numbers of equal value (`==`) are equal, whatever their types: -0.0 equals 0.0, and all NaNs are equal. (From 2^64, and
+below -2^63, an integer equals no `Float64`.)
 [`encode_typed_key`](@ref) tells integers, floating-point numbers and `Bool` apart.
 
 All other values are encoded as the name of their type (which has a hash of the fields of your structs) and their
