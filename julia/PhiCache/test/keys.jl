@@ -262,8 +262,8 @@ end
     # In the keys of a cache too: two lists would have one key.
     for within in (identity, x -> (1, x), x -> [x], x -> (x, 1), x -> Set([x]), x -> Wrong.Node(x), x -> Dict(1 => x))
         for make in (encode_key, encode_typed_key, key -> DictCache{Int}()[(key,)])
-            @test occursin("add! for Main.Wrong.Two adds a second element", message_of(() -> make(within(Wrong.Two(1)))))
-            @test occursin("add! for Main.Wrong.Nothings adds nothing", message_of(() -> make(within(Wrong.Nothings(1)))))
+            @test occursin("Main.Wrong.Two adds a second element", message_of(() -> make(within(Wrong.Two(1)))))
+            @test occursin("Main.Wrong.Nothings adds nothing", message_of(() -> make(within(Wrong.Nothings(1)))))
         end
     end
     @test encode_key(Wrong.One(1), Wrong.One("a")) == encode_key((1, (1, 1)), ("a", ("a", "a")))
