@@ -15,6 +15,7 @@ A cache of values of type `V`, used like a dictionary (with keys of any types, s
     for (key, value) in cache ... end
     keys(cache); values(cache); pairs(cache); entries(cache); key in keys(cache)
     delete!(cache, key); pop!(cache, key); empty!(cache); length(cache)
+    get_many(cache, keys); set_many!(cache, pairs)    # pairs may be a dictionary, or another cache
     info(cache)                 # (hits, misses, size)
     close(cache)                # frees it now rather than at garbage collection
 

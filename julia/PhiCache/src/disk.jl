@@ -158,13 +158,15 @@ end
 outlives_process(cache) = cache isa Union{RedisCache,DiskCache}
 
 # The values of a memo must not outlive the code that computed them.
-function check_version(::DiskCache, prefix)
-    prefix !== nothing && occursin(r"@[^@]+$", prefix) || throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
-        "$(prefix === nothing ? "the memo has no prefix" : "the prefix $(repr(prefix)) has no version"); " *
-        "values on disk outlive the code that computed them: give the function a prefix such as \"entropy@1\", " *
-        "and another version when its results change"))
-end
+check_version(::DiskCache, prefix) = has_version(prefix) || throw_no_version("the memo", prefix, "")
 check_version(::AbstractCache, prefix) = nothing
+
+has_version(prefix) = prefix !== nothing && occursin(r"@[^@]+$", prefix)
+
+@noinline throw_no_version(kind, prefix, more) = throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
+    "$(prefix === nothing ? "$kind has no prefix" : "the prefix $(repr(prefix)) has no version"); " *
+    "values on disk outlive the code that computed them: give the function a prefix such as \"entropy@1\", " *
+    "and another version when its results change$more"))
 
 """
     disk_sync(cache)

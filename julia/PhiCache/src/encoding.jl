@@ -255,7 +255,7 @@ end
 
 # The name of an open named type, without the hash of its fields. It follows the tag and its length.
 function named_type(key, open::Open)
-    len = ltoh(reinterpret(UInt32, key.bytes[open.at+2:open.at+5])[1])
+    len = size_at(key.bytes, open.at + 1)
     return replace(String(key.bytes[open.at+6:open.at+5+len]), r"~\w+$" => "")
 end
 
@@ -286,6 +286,28 @@ function close_open!(key, tag)
     key.depth -= 1
     key.plain = key.depth == 0 && isempty(key.keywords) && isempty(key.failure)
 end
+
+# Where the element that begins at `at` ends: before the byte at the returned position, counted from 0. A keyword
+# argument, which is no element, ends nowhere.
+function end_of_element(bytes, at)
+    tag = bytes[at+1]
+    tag in (TAG_NONE, TAG_FALSE, TAG_TRUE) && return at + 1
+    tag == TAG_DIRECTION && return at + 2
+    tag in (TAG_INTEGER, TAG_INTEGER_ABOVE, TAG_DOUBLE, TAG_NODES) && return at + 9
+    tag == TAG_KEYWORD && return -1
+    size = Int(size_at(bytes, at + 1))
+    at += 5
+    tag in (TAG_BYTES, TAG_STRING) && return at + size
+    tag == TAG_DOUBLES && return at + 8 * size
+    tag == TAG_NAMED && return end_of_element(bytes, at + size)
+    for _ in 1:size
+        at = end_of_element(bytes, at)
+    end
+    return at
+end
+
+# The size or count of 32 bits at `at`.
+size_at(bytes, at) = GC.@preserve bytes ltoh(unsafe_load(Ptr{UInt32}(pointer(bytes) + at)))
 
 # Sorts the items of a set by their bytes, and removes repeated ones. Returns how many there are.
 @noinline function sort_items!(key, open)

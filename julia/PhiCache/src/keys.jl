@@ -13,7 +13,8 @@ Appends arguments; keyword arguments come last. These have the same encoding as 
 * tuples, sets and other vectors (encoded as tuples) of all these, to any depth;
 * an `Enum`, as its number; any other array, as the tuple of its size and its elements.
 
-Numbers of equal value (`==`) are equal, whatever their types: -0.0 equals 0.0, and all NaNs are equal.
+Numbers of equal value (`==`) are equal, whatever their types: -0.0 equals 0.0, and all NaNs are equal. (From 2^64, and
+below -2^63, an integer equals no `Float64`.)
 [`encode_typed_key`](@ref) tells integers, floating-point numbers and `Bool` apart.
 
 All other values are encoded as the name of their type (which has a hash of the fields of your structs) and their
@@ -293,6 +294,9 @@ The key of a MICE, that of PyPhi's `find_mice`. `purviews` are the candidates; t
 purviews, and is not the same as an empty list.
 """
 function mice_key(prefix, direction::Direction, mechanism, purviews=nothing)
+    # A set of two nodes could be one candidate or two, and a set of candidates has no order.
+    purviews isa AbstractSet && throw(ArgumentError("the candidate purviews are $(described(purviews)); expected " *
+        "nothing, or a list in order, such as [NodeSet(1), NodeSet(1, 2)]"))
     masks = purviews === nothing ? nothing : UInt64[mask(NodeSet(purview)) for purview in purviews]
     count = masks === nothing ? 0 : length(masks)
     return written_bytes(128 + 9 * count, (buffer, capacity, len) -> @c phicache_key_mice(

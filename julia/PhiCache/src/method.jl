@@ -15,19 +15,23 @@ a vector. For text, node sets, directions, `Int`, vectors of `Float64` and tuple
 and C++. A `repertoire` method calls `f` directly while the configuration of the cache has `cache_repertoires` off.
 
 The key does not contain the definition of `f` either. After you have redefined `f`, or a function that it calls, use
-`empty!` on the caches of the objects, or another prefix.
+`empty!` on the caches of the objects, or another prefix. On a [`DiskCache`](@ref) the prefix has a version, such as
+`"cause@1"`, which you change when results change.
 """
 struct CachedMethod{F} <: Function
     original::F
     prefix::Union{Nothing,String}
     repertoire::Bool
+    # Whether the prefix has a version, which a cache on disk needs.
+    has_version::Bool
 end
 
 function CachedMethod(f; options...)
     checked("CachedMethod", (:prefix, :repertoire), options)
     check_callable("CachedMethod", f)
     prefix = get(options, :prefix, nothing)
-    return CachedMethod{typeof(f)}(f, prefix === nothing ? nothing : String(prefix), get(options, :repertoire, false))
+    return CachedMethod{typeof(f)}(f, prefix === nothing ? nothing : String(prefix), get(options, :repertoire, false),
+                                   has_version(prefix))
 end
 CachedMethod(arguments...; options...) = throw_no_method("CachedMethod", arguments, "CachedMethod(f; options...)")
 
@@ -35,6 +39,7 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vara
     if method.repertoire && !cache.config.cache_repertoires
         return converted(V, method.original(object, arguments...; keywords...))
     end
+    cache isa DiskCache && !method.has_version && throw_no_version("the method", method.prefix, LACKS_OBJECT)
     builder = borrow_builder(false, EXACT_UNTYPED, outlives_process(cache))
     add!(builder, method.prefix)
     add_each!(builder, arguments)
@@ -52,6 +57,10 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vara
     end
     return complete_with(V, cache, step, value, nothing)::V
 end
+
+# What else the error says: with a version alone, the objects would read each other's values.
+const LACKS_OBJECT = ". The key of a method lacks the object: if objects with this cache have different results, " *
+                     "use a memo of a function with the object as an argument"
 
 (method::CachedMethod)(arguments...; keywords...) = throw(ArgumentError(
     "a CachedMethod is called as f(cache, object, arguments...); these are " *

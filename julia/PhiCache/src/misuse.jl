@@ -42,7 +42,7 @@ Direction(arguments...) = throw_no_method("Direction", arguments, "CAUSE, EFFECT
 # A function with a cache is not a dictionary. (`get` and `get!` may have a memo as the function that computes.)
 const CachedFunction = Union{Memo,CachedMethod}
 
-for name in (:delete!, :pop!, :haskey, :getindex, :setindex!, :keys, :length, :isempty)
+for name in (:delete!, :pop!, :haskey, :getindex, :setindex!, :keys, :length, :isempty, :copy)
     @eval Base.$name(f::CachedFunction, rest...) = throw_no_method($(QuoteNode(name)), (f, rest...), calls_of(f))
 end
 for name in (:get, :get!)
@@ -52,6 +52,27 @@ end
 for name in (:info, :empty!)
     owner = name == :info ? :PhiCache : :Base
     @eval $owner.$name(f::CachedMethod) = throw_no_method($(QuoteNode(name)), (f,), calls_of(f))
+end
+
+# A cache has most functions of a dictionary; for the others, what to call instead.
+const MERGE = "set_many!(cache, pairs), which takes a dictionary or another cache"
+for (name, arguments, calls) in (
+    (:push!, (:cache, :(pairs...)), "cache[key] = value, or $MERGE"),
+    (:merge!, (:cache, :(others...)), MERGE), (:merge, (:cache, :(others...)), MERGE),
+    (:mergewith!, (:f, :cache, :(others...)), MERGE),
+    (:copy, (:cache,), "Dict(cache) for its pairs, or set_many!(other, cache) for another cache"),
+    (:empty, (:cache, :(types...)), "another cache, or empty!(cache), which removes all its values"),
+    (:filter!, (:f, :cache), "for (key, value) in cache; f(key => value) || delete!(cache, key); end"),
+    (:filter, (:f, :cache), "filter(f, Dict(cache))"),
+    (:get, (:cache, :key), "get(cache, key, default), peek(cache, key), or cache[key]"),
+    (:get!, (:cache, :key), "get!(cache, key) do ... end, or get!(cache, key, default)"),
+    (:getindex, (:cache,), "cache[key]"), (:setindex!, (:cache, :value), "cache[key] = value"),
+    (:haskey, (:cache,), "haskey(cache, key)"),
+    (:delete!, (:cache,), "delete!(cache, key), or empty!(cache), which removes all its values"),
+    (:pop!, (:cache,), "pop!(cache, key) or pop!(cache, key, default)"))
+    isdefined(Base, name) || continue
+    typed = map(argument -> argument == :cache ? :(cache::AbstractCache) : argument, arguments)
+    @eval Base.$name($(typed...)) = throw_no_method($(QuoteNode(name)), ($(arguments...),), $calls)
 end
 
 calls_of(::Memo) =

@@ -46,6 +46,9 @@ function bit(node::Integer)
     1 <= node <= 64 || throw(ArgumentError("the node is $node; expected 1 to 64"))
     return UInt64(1) << (node - 1)
 end
+# A list of true and false is a mask or a state: all its nodes would be node 1.
+bit(node::Bool) = throw(ArgumentError(
+    "the node is $node; expected an integer, 1 to 64; the nodes where a vector is true are NodeSet(findall(vector))"))
 bit(node) = throw(ArgumentError("the node is $(described(node)); expected an integer, 1 to 64"))
 
 """
@@ -57,7 +60,7 @@ mask(set::NodeSet) = set.mask
 
 Base.length(set::NodeSet) = count_ones(set.mask)
 Base.isempty(set::NodeSet) = set.mask == 0
-Base.in(node::Integer, set::NodeSet) = 1 <= node <= 64 && set.mask & bit(node) != 0
+Base.in(node::Integer, set::NodeSet) = 1 <= node <= 64 && set.mask & bit(Int(node)) != 0
 Base.iterate(set::NodeSet, rest::UInt64=set.mask) =
     rest == 0 ? nothing : (trailing_zeros(rest) + 1, rest & (rest - 1))
 Base.:(==)(a::NodeSet, b::NodeSet) = a.mask == b.mask

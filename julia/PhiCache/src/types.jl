@@ -20,13 +20,28 @@ const SelfDescribing = Union{Nothing,Bool,Base.BitInteger,Float64,Float32,Float1
 # may leave the type out.
 @inline add_argument!(key, value::SelfDescribing) = add!(key, value)
 function add_argument!(key, value)
-    is_exact(key) || return add!(key, value)
+    is_exact(key) || return add_alone!(key, value)
     begin_named!(key, name_in(key, typeof(value)))
     key.named = typeof(value)
     add!(key, value)
     key.named = nothing
     return end_named!(key)
 end
+
+# Appends a value without the name of its type, and checks that it is one element. If the `add!` of a user added two, or
+# nothing, different lists would have the same key.
+function add_alone!(key, value)
+    depth, from, before = key.depth, key.len, items_of_open(key)
+    add!(key, value)
+    key.len == from && fail_not_alone(key, value, "nothing; add what identifies a value")
+    is_one = depth == 0 ? end_of_element(key.bytes, from) == key.len : items_of_open(key) == before + 1
+    is_one || fail_not_alone(key, value, "a second element; add one tuple of all elements")
+    return key
+end
+
+items_of_open(key) = key.depth == 0 ? 0 : @inbounds key.open[key.depth].count
+
+@noinline fail_not_alone(key, value, what) = fail(key, "add! for $(spell(typeof(value))) adds $what")
 
 # Appends an element; the key names its type already.
 function add_untyped!(key, value)

@@ -110,14 +110,15 @@ struct Interrupted{F}
     between::F
     name::String
 end
-PhiCache.add!(key::KeyBuilder, value::Interrupted) = (add!(key, "before"); value.between(); add!(key, value.name))
+PhiCache.add!(key::KeyBuilder, value::Interrupted) =
+    PhiCache.tuple!(() -> (add!(key, "before"); value.between(); add!(key, value.name)), key)
 
 @testset "a key that is being made belongs to its task" begin
     cache = DictCache{Int}()
     nested(n) = Interrupted(() -> cache[("nested", Interrupted(yield, "$n"), n)], "n")
     interrupted(n) = Interrupted(() -> (yield(); sleep(0.001)), "$n")
     for n in 1:50
-        cache[("nested", ("before", "$n")..., n)] = n
+        cache[("nested", ("before", "$n"), n)] = n
         cache[("nested", Interrupted(yield, "$n"), n)] = n
         cache[(interrupted(n), n)] = n
     end

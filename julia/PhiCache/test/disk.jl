@@ -78,7 +78,7 @@ function test_disk(directory)
     @testset "anonymous and local functions, and their types, are not part of a key" begin
         cache = open_cache(Int, "functions in keys")
         memo = Memo(f -> 1; cache=cache, prefix="memo@1")
-        method = CachedMethod((object, f) -> 1; prefix="method")
+        method = CachedMethod((object, f) -> 1; prefix="method@1")
         by_key(key) = get!(() -> 1, cache, key)
         by_method(argument) = method(cache, nothing, argument)
         number = 1
@@ -91,6 +91,10 @@ function test_disk(directory)
             @test occursin("anonymous", message_of(() -> memo(typeof(f)[])))
         end
         @test isempty(cache)
+        for (prefix, reason) in (nothing => "the method has no prefix", "method" => r"prefix .*method.* has no version")
+            message = message_of(() -> CachedMethod((object, x) -> 1; prefix=prefix)(cache, nothing, 1))
+            @test occursin(reason, message) && occursin("The key of a method lacks the object", message)
+        end
         for key in (sin, typeof(sin), Val(sin), [sin]), request in (memo, by_key, by_method)
             @test request(key) == 1
         end
@@ -109,7 +113,7 @@ function test_disk(directory)
             first_of(x) = string(x)
             cache = DiskCache{String}("fields"; directory="$directory")
             memo = Memo(first_of; cache=cache, prefix="first@1")
-            method = CachedMethod((object, x) -> first_of(x); prefix="method")
+            method = CachedMethod((object, x) -> first_of(x); prefix="method@1")
             one = One(1, 2)
             print(map(memo, (one, Two(one), [one], (1, one), Tree([]), Color(1), [Color(1)], Act(1, 2), Val(one))))
             of_cache(request) = (hits = info(cache).hits; foreach(request, (one, ("x", Two(one)))); info(cache).hits - hits)

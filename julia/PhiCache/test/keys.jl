@@ -233,6 +233,10 @@ struct Nothings
     x::Int
 end
 PhiCache.add!(key::KeyBuilder, ::Nothings) = key
+struct One
+    x::Any
+end
+PhiCache.add!(key::KeyBuilder, one::One) = add!(key, (one.x, (one.x, one.x)))
 struct Node
     next::Any
 end
@@ -255,6 +259,14 @@ end
     message(key) = try Memo(x -> 1)(key) catch exception; exception.message end
     @test message(Wrong.Two(1)) == "add! for Main.Wrong.Two adds a second element; add one tuple of all elements"
     @test message(Wrong.Nothings(1)) == "add! for Main.Wrong.Nothings adds nothing; add what identifies a value"
+    # In the keys of a cache too: two lists would have one key.
+    for within in (identity, x -> (1, x), x -> [x], x -> (x, 1), x -> Set([x]), x -> Wrong.Node(x), x -> Dict(1 => x))
+        for make in (encode_key, encode_typed_key, key -> DictCache{Int}()[(key,)])
+            @test occursin("Main.Wrong.Two adds a second element", message_of(() -> make(within(Wrong.Two(1)))))
+            @test occursin("Main.Wrong.Nothings adds nothing", message_of(() -> make(within(Wrong.Nothings(1)))))
+        end
+    end
+    @test encode_key(Wrong.One(1), Wrong.One("a")) == encode_key((1, (1, 1)), ("a", ("a", "a")))
     @test startswith(message(foldl((next, _) -> Wrong.Node(next), 1:70; init=1)), "Main.Wrong.Node is nested too deep")
     @test endswith(message(foldl((next, _) -> Wrong.Node(next), 1:70; init=1)), "into an array")
     @test startswith(message(foldl((next, _) -> Any[next], 1:70; init=1)), "Array{Any,1} is nested too deep")

@@ -15,6 +15,14 @@ end
     end
 end
 
+@testset "true is no node: a vector of Bool is a mask" begin
+    for nodes in (true, false, [true, true], trues(3), (true,), Set([true]))
+        @test occursin("NodeSet(findall(vector))", message_of(() -> NodeSet(nodes)))
+        @test occursin("NodeSet(findall(vector))", message_of(() -> mice_key(nothing, CAUSE, nodes)))
+    end
+    @test true in NodeSet(1) && !(true in NodeSet(2)) && !(false in NodeSet(1))
+end
+
 @testset "it is a set like any other" begin
     for _ in 1:200
         a, b = Set(rand(1:64, rand(0:10))), Set(rand(1:64, rand(0:60)))
