@@ -224,6 +224,24 @@ static void an_invalid_subsystem_is_an_error(void) {
     CHECK_OK(phicache_subsystem_free(base));
 }
 
+static void connections_the_wrong_way_round_are_an_error(void) {
+    const double tpm[] = {0, 0, 0, 1, 1, 0, 1, 1};
+    const uint64_t acts_on[] = {0x2, 0x0}, acted_on_by[] = {0x0, 0x1};
+    phicache_bytes context = {(const uint8_t *)"round", 5};
+    phicache_fingerprint network;
+    REQUIRE_OK(phicache_network_fingerprint(tpm, 2, PHICACHE_ROW_MAJOR, acts_on, context, &network));
+    phicache_subsystem *subsystem = NULL;
+    CHECK_STATUS(phicache_subsystem_new(&network, 2, STATE, 3, acted_on_by, NULL, &subsystem),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "expected the nodes on which it acts");
+    CHECK_STATUS(phicache_subsystem_new(&network, 3, STATE, 3, NULL, NULL, &subsystem),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "the network of this fingerprint has 2");
+    CHECK(subsystem == NULL);
+    CHECK_OK(phicache_subsystem_new(&network, 2, STATE, 3, acts_on, NULL, &subsystem));
+    CHECK_OK(phicache_subsystem_free(subsystem));
+}
+
 /* A cut-scoped key as hexadecimal text, to compare. */
 typedef struct {
     uint8_t bytes[PHICACHE_KEY_BUFFER];
@@ -397,6 +415,7 @@ int main(void) {
     RUN(a_subsystem_knows_its_nodes_and_its_cut);
     RUN(all_cuts_of_a_system_have_one_fingerprint_and_other_systems_others);
     RUN(an_invalid_subsystem_is_an_error);
+    RUN(connections_the_wrong_way_round_are_an_error);
     RUN(a_mechanism_or_a_purview_outside_the_subsystem_is_an_error);
     RUN(a_system_may_have_no_nodes);
     RUN(a_cut_scoped_key_contains_only_the_severed_connections_that_matter);

@@ -3489,15 +3489,15 @@ phicache_status phicache_cut_damages(size_t size,
  * Makes a subsystem.
  *
  * @param network      The fingerprint of network and context.
- * @param size         Nodes of the network, 1 to 64: those of the TPM. The fingerprint does not contain their number.
+ * @param size         Nodes of the network, 1 to 64: those of the TPM. Checked if this process made the fingerprint.
  * @param state        The state of each node of the network, 0 (OFF) or 1 (ON).
  * @param nodes        The nodes of the subsystem, as a node set. It may be empty: PyPhi has such subsystems
  *                     too, and their φ is 0.
  * @param connections  [nullable] For each node of the network, the set of nodes that it acts on. If given,
  *                     `phicache_subsystem_key` omits severed connections that do not exist in the network, so give
- *                     those of the fingerprint: with fewer, or with those of the nodes that act on it, different cuts
- *                     have equal keys. They do not affect whether a cut damages a MICE. NULL: all nodes are
- *                     connected.
+ *                     those of the fingerprint: with fewer, different cuts have equal keys. The wrong way round (the
+ *                     nodes that act on each node) they are an error, if this process made the fingerprint. They do
+ *                     not affect whether a cut damages a MICE. NULL: all nodes are connected.
  * @param severed      [nullable] The cut: `size` node sets. NULL is no cut. Keys and damage depend only on severed
  *                     connections within the subsystem: a result may not depend on others.
  * @param out          The subsystem. Free it with `phicache_subsystem_free`.

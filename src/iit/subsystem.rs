@@ -3,7 +3,7 @@
 use super::cut::Cut;
 use super::nodes::{Direction, NODES_MAX, NodeSet};
 use crate::error::{Error, Result};
-use crate::key::{Fingerprint, KeyWriter};
+use crate::key::{Fingerprint, KeyWriter, check_network};
 
 /// A candidate system of a network in a state.
 #[derive(Debug, Clone)]
@@ -59,6 +59,8 @@ impl Subsystem {
             }
             all[..size].copy_from_slice(given);
         }
+        let given = all.map(|targets| targets.0);
+        check_network(network, size, connections.map(|_| &given[..size]))?;
         let fingerprint = crate::key::subsystem(network, state, nodes.0);
         let severed = [NodeSet(0); NODES_MAX];
         Subsystem { fingerprint, size, nodes, connections: all, cut: None, severed, severed_from: NodeSet(0) }
