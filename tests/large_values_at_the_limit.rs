@@ -71,7 +71,9 @@ fn large_values_of_many_threads_stay_within_the_bounds_of_a_full_cache() {
     config.set_maximum_memory(most as f64 * 100.0 / before.limit as f64).unwrap();
     let cache = Cache::from(DictCache::dict(config, options()).unwrap());
     let (reached, refused) = most_resident(&cache);
-    assert!(reached <= most + most / 50, "{} MiB occupied, {} allowed", reached / MIB, most / MIB);
+    // The size of the process is a sample: some pages were reserved and not yet written at that moment. A copy in each
+    // thread would be a sixth.
+    assert!(reached <= most + most / 20, "{} MiB occupied, {} allowed", reached / MIB, most / MIB);
     assert!(refused <= THREADS * STORES / 20, "{refused} refused");
     assert!(cache.stats().unwrap().live_bytes >= ROOM / 10 * 7);
 }
