@@ -116,7 +116,10 @@ pub(super) unsafe fn free(run: *mut u8, size: usize) {
         return;
     }
     let mut regions = regions();
-    let keep = regions.kept + pages <= KEPT;
+    // SAFETY: the caller's promise.
+    let is_known = unsafe { regions.region_of(run) }.is_some();
+    // One that a fork lost is not taken again.
+    let keep = is_known && regions.kept + pages <= KEPT;
     if !keep {
         // SAFETY: the caller's promise. The run is still ours while the lock is open, which is as long as the system
         // takes. If it fails, the pages stay with the process.
@@ -487,5 +490,17 @@ mod tests {
         let last = regions.take(1).0;
         assert_eq!(last.addr() & !(REGION - 1), run.addr() & !(REGION - 1));
         assert_eq!(may_be_large(run.addr()), Some(true), "nearly all of it is in use");
+    }
+
+    #[test]
+    fn a_run_of_a_region_that_a_fork_lost_gives_its_memory_back() {
+        let mut lost = Regions::with_id(u32::MAX);
+        let (run, _) = lost.take(RUN);
+        // SAFETY: the run is ours, and its region stays mapped.
+        unsafe {
+            run.write_bytes(7, RUN * PAGE);
+            super::free(run, RUN * PAGE);
+            assert_eq!(run.read(), 0, "the system has forgotten its contents");
+        }
     }
 }
