@@ -82,7 +82,8 @@ fn meant(name: &str, known: &[&'static str]) -> Option<Meant> {
     // Of a long name only the beginning can matter: known ones are shorter.
     let upper: String = name.chars().take(80).collect::<String>().to_ascii_uppercase();
     let own = upper.strip_prefix(PREFIX).filter(|_| !known.contains(&name))?;
-    if let Some(option) = OPTIONS.into_iter().find(|option| option.eq_ignore_ascii_case(own)) {
+    let bare = own.strip_prefix("DISK_").or(own.strip_prefix("REDIS_")).unwrap_or(own);
+    if let Some(option) = OPTIONS.into_iter().find(|option| option.eq_ignore_ascii_case(bare)) {
         return Some(Meant::Option(option));
     }
     if let Some(setting) = SETTINGS.into_iter().find(|setting| setting.eq_ignore_ascii_case(own)) {
@@ -172,7 +173,12 @@ mod tests {
 
     #[test]
     fn a_name_of_an_option_or_setting_is_mistyped() {
-        for (name, option) in [("PHICACHE_MAX_BYTES", "max_bytes"), ("phicache_lease_ms", "lease_ms")] {
+        for (name, option) in [
+            ("PHICACHE_MAX_BYTES", "max_bytes"),
+            ("phicache_lease_ms", "lease_ms"),
+            ("PHICACHE_DISK_MAX_BYTES", "max_bytes"),
+            ("PHICACHE_REDIS_TTL_MS", "ttl_ms"),
+        ] {
             assert!(message_for(name).contains(&format!("{name} ({option} is an option of a cache")), "{name}");
         }
         let message = message_for("PHICACHE_REDIS_WHOLE_DATABASE");
