@@ -262,7 +262,8 @@ public:
     template <class Other,
               std::enable_if_t<!std::is_convertible_v<const Other&, const subsystem&> &&
                                    !std::is_convertible_v<const Other&, phicache_mice_cache*> &&
-                                   !std::is_null_pointer_v<Other> && !std::is_base_of_v<mice_cache, Other>,
+                                   !std::is_null_pointer_v<Other> && !std::is_arithmetic_v<Other> &&
+                                   !std::is_base_of_v<mice_cache, Other>,
                                int> = 0>
     explicit mice_cache(const Other& it_needs_a_subsystem) = delete;
     mice_cache(const mice_cache&) = delete;  // said here too, so that the message is short
