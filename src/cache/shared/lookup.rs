@@ -2,6 +2,7 @@
 
 use super::backing::Backing;
 use super::cache::SharedCache;
+use super::visits::Visit;
 use crate::cache::value::{Beyond, Value, copy};
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
@@ -67,8 +68,7 @@ impl<B: Backing> SharedCache<B> {
             if let Some(found) = self.near().find(guard, &key) {
                 break Some(found);
             }
-            // Otherwise the key has changed meanwhile.
-            if visit.is_none_or(|visit| visit.end(|may_keep| may_keep)) {
+            if !visit.is_some_and(Visit::was_overtaken) {
                 // The near cache had no room for it.
                 return Err(Error::OutOfMemory(key.key.len()));
             }

@@ -85,6 +85,12 @@ impl Visit<'_> {
         self.leave(last)
     }
 
+    /// Ends the operation without a value, and tells whether its key has changed meanwhile. False if that is not known:
+    /// a caller that tried again without memory would not end.
+    pub fn was_overtaken(self) -> bool {
+        self.version.is_some() && !self.end(|may_keep| may_keep)
+    }
+
     fn leave<R>(&self, last: impl FnOnce(bool) -> R) -> R {
         let Some(part) = self.visits.part(self.hash) else { return last(false) };
         let mut keys = part.lock();
@@ -131,6 +137,21 @@ mod tests {
             assert!(!may_keep(changes, &[(1, true)]));
             assert!(!may_keep(changes, &[(1, false), (1, true), (1, false)]));
         }
+    }
+
+    #[test]
+    fn only_a_change_overtakes_a_visit() {
+        let visits = Visits::new();
+        assert!(!visits.begin(1, false).was_overtaken());
+        let visit = visits.begin(1, false);
+        drop(visits.begin(1, true));
+        assert!(visit.was_overtaken());
+        // As without memory to note it.
+        let change = visits.begin(1, true);
+        let visit = Visit { visits: &visits, hash: 1, changes: false, version: None, has_ended: false };
+        assert!(!visit.was_overtaken());
+        drop(change);
+        assert!(visits.parts.get().unwrap().iter().all(|part| part.lock().is_empty()));
     }
 
     #[test]
