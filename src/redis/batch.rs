@@ -291,8 +291,8 @@ impl Exchange for Set<'_> {
     fn ask(&self, connection: &mut Connection, keys: &[usize]) -> RedisResult<()> {
         if self.is_plain() {
             for keys in self.chunks(keys) {
-                let words = keys.iter().flat_map(|&number| [self.pairs[number].0, self.pairs[number].1]);
-                connection.queue_all([&b"MSET"[..]].into_iter().chain(words));
+                let arguments = keys.iter().flat_map(|&number| [self.pairs[number].0, self.pairs[number].1]);
+                connection.queue_all([&b"MSET"[..]].into_iter().chain(arguments));
                 connection.send_if_many(PACKED)?;
             }
             return Ok(());

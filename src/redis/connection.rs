@@ -103,14 +103,14 @@ impl Connection {
         self.before = self.reader.received();
     }
 
-    /// Packs a command; the next [`send`](Self::send) sends it.
-    pub fn queue(&mut self, words: &[&[u8]]) {
-        self.queue_all(words.iter().copied());
+    /// Packs a command, its name and its arguments; the next [`send`](Self::send) sends it.
+    pub fn queue(&mut self, arguments: &[&[u8]]) {
+        self.queue_all(arguments.iter().copied());
     }
 
-    /// Packs a command of any number of words. Without memory for it, sending fails.
-    pub fn queue_all<'w>(&mut self, words: impl Iterator<Item = &'w [u8]> + Clone) {
-        if let Err(error) = pack(words, &mut self.outbox) {
+    /// Packs a command of any number of arguments, its name first. Without memory for it, sending fails.
+    pub fn queue_all<'w>(&mut self, arguments: impl Iterator<Item = &'w [u8]> + Clone) {
+        if let Err(error) = pack(arguments, &mut self.outbox) {
             self.fault = Some(Fault::NoRoom(error));
         }
         self.awaited += 1;
@@ -159,15 +159,15 @@ impl Connection {
     }
 
     /// Asks one question whose reply is a count.
-    pub fn count(&mut self, words: &[&[u8]]) -> RedisResult<u64> {
-        self.queue(words);
+    pub fn count(&mut self, arguments: &[&[u8]]) -> RedisResult<u64> {
+        self.queue(arguments);
         self.send()?;
         self.receive_count()
     }
 
     /// Asks one question whose reply is 1 or 0.
-    pub fn yes_or_no(&mut self, words: &[&[u8]]) -> RedisResult<bool> {
-        self.queue(words);
+    pub fn yes_or_no(&mut self, arguments: &[&[u8]]) -> RedisResult<bool> {
+        self.queue(arguments);
         self.send()?;
         Ok(self.receive_count_of(1)? == 1)
     }
@@ -190,8 +190,8 @@ impl Connection {
     }
 
     /// Sends one command whose reply is OK.
-    pub fn order(&mut self, words: &[&[u8]]) -> RedisResult<()> {
-        self.queue(words);
+    pub fn order(&mut self, arguments: &[&[u8]]) -> RedisResult<()> {
+        self.queue(arguments);
         self.send()?;
         self.receive_ok()
     }
@@ -209,11 +209,11 @@ impl Connection {
     /// Asks a script for 1 or 0; if our user may not run scripts, `plainly` does the same by other commands.
     pub fn script(
         &mut self,
-        words: &[&[u8]],
+        arguments: &[&[u8]],
         plainly: impl FnOnce(&mut Self) -> RedisResult<bool>,
     ) -> RedisResult<bool> {
         if !self.forbids_scripts {
-            match self.yes_or_no(words) {
+            match self.yes_or_no(arguments) {
                 // An ACL says NOPERM. A server without EVAL says ERR, and so does a script whose commands are
                 // forbidden.
                 Err(error) if matches!(error.code(), Some("NOPERM" | "ERR")) => {
@@ -342,14 +342,14 @@ impl Connection {
     }
 }
 
-/// Appends a command, as the protocol has it: the number of its words, then each word behind its length.
-fn pack<'w>(words: impl Iterator<Item = &'w [u8]> + Clone, out: &mut Vec<u8>) -> Result<()> {
+/// Appends a command, as the protocol has it: the number of its arguments, then each one behind its length.
+fn pack<'w>(arguments: impl Iterator<Item = &'w [u8]> + Clone, out: &mut Vec<u8>) -> Result<()> {
     /// The most bytes of a number with what is around it.
     const NUMBER: usize = 1 + 20 + 2;
     let (mut count, mut len) = (0, NUMBER);
-    for word in words.clone() {
+    for argument in arguments.clone() {
         count += 1;
-        len += NUMBER + word.len() + 2;
+        len += NUMBER + argument.len() + 2;
     }
     out.try_reserve(len).map_err(|_| Error::OutOfMemory(len))?;
     let number = |out: &mut Vec<u8>, kind: u8, number: usize| {
@@ -358,9 +358,9 @@ fn pack<'w>(words: impl Iterator<Item = &'w [u8]> + Clone, out: &mut Vec<u8>) ->
         out.extend_from_slice(b"\r\n");
     };
     number(out, b'*', count);
-    for word in words {
-        number(out, b'$', word.len());
-        out.extend_from_slice(word);
+    for argument in arguments {
+        number(out, b'$', argument.len());
+        out.extend_from_slice(argument);
         out.extend_from_slice(b"\r\n");
     }
     Ok(())
