@@ -100,6 +100,18 @@ unsafe extern "C-unwind" fn compute(
     0
 }
 
+fn sample_mice() -> phicache_mice {
+    phicache_mice {
+        struct_size: size_of::<phicache_mice>(),
+        direction: PHICACHE_CAUSE,
+        reserved: 0,
+        mechanism: 1,
+        purview: 2,
+        phi: 0.5,
+        payload: bytes(b"payload"),
+    }
+}
+
 #[test]
 fn any_failed_allocation_is_a_status_and_the_next_try_works() {
     // SAFETY: all arguments are what the header asks for.
@@ -200,15 +212,7 @@ fn any_failed_allocation_is_a_status_and_the_next_try_works() {
 
         let (mut parent, child) = (null_mut(), Cell::new(null_mut()));
         assert_eq!(phicache_mice_cache_new(null_mut(), null(), made.get(), null_mut(), &mut parent), PHICACHE_OK);
-        let mice = phicache_mice {
-            struct_size: size_of::<phicache_mice>(),
-            direction: PHICACHE_CAUSE,
-            reserved: 0,
-            mechanism: 1,
-            purview: 2,
-            phi: 0.5,
-            payload: bytes(b"payload"),
-        };
+        let mice = sample_mice();
         allocations += every_allocation("mice set", || phicache_mice_cache_set(parent, bytes(b"k"), &mice), || {});
         allocations += every_allocation(
             "a child",
@@ -291,15 +295,7 @@ fn any_failed_allocation_of_batches_sizes_and_cuts_is_a_status() {
         let parent = heir(null_mut());
         let child = heir(parent);
         let grandchild = heir(child);
-        let mice = phicache_mice {
-            struct_size: size_of::<phicache_mice>(),
-            direction: PHICACHE_CAUSE,
-            reserved: 0,
-            mechanism: 1,
-            purview: 2,
-            phi: 0.5,
-            payload: bytes(b"payload"),
-        };
+        let mice = sample_mice();
         // The child hides one of its parent's, of which another was cleared.
         for (cache, key) in [(parent, b"a"), (parent, b"b"), (child, b"a"), (child, b"c"), (grandchild, b"d")] {
             assert_eq!(phicache_mice_cache_set(cache, bytes(key), &mice), PHICACHE_OK);
