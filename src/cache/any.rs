@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::{Error, Result};
 use crate::flight::Owner;
-use crate::memory::limit;
+use crate::memory::{limit, spare};
 use crate::sync::TryArc;
 use crate::table::{Draft, Hashed, Memory, OwnedEntry, Pinned, Reservation, ShortValue, Table, weight};
 
@@ -129,13 +129,16 @@ impl Cache {
     #[inline(always)]
     pub fn get_many<'k>(
         &self,
-        keys: impl Iterator<Item = &'k [u8]>,
+        keys: impl Iterator<Item = &'k [u8]> + Clone,
         mut found: impl FnMut(usize, Value),
     ) -> Result<()> {
         each!(self, cache => {
             cache.get_many(keys, |at, guard, value| found(at, value.pin(guard)));
             Ok(())
-        }, shared => cache.get_many(&keys.collect::<Vec<_>>(), found))
+        }, shared => {
+            check_memory_of_batch(keys.clone())?;
+            cache.get_many(&keys.collect::<Vec<_>>(), found)
+        })
     }
 
     /// As [`Cache::get_many`]; the values are valid while the section lasts.
@@ -213,14 +216,17 @@ impl Cache {
     }
 
     /// Stores many values, at a server in one round trip; calls `stored` for each, in their order, with what `set` would
-    /// return.
+    /// return. An error means that nothing has happened.
     pub fn set_many<'p>(
         &self,
-        pairs: impl Iterator<Item = (&'p [u8], &'p [u8])>,
+        pairs: impl Iterator<Item = (&'p [u8], &'p [u8])> + Clone,
         mut stored: impl FnMut(Result<Stored>),
-    ) {
-        each!(self, cache => pairs.for_each(|(key, value)| stored(cache.set(key, value))),
-            shared => cache.set_many(&pairs.collect::<Vec<_>>()).into_iter().for_each(stored))
+    ) -> Result<()> {
+        each!(self, cache => pairs.for_each(|(key, value)| stored(cache.set(key, value))), shared => {
+            check_memory_of_batch(pairs.clone().map(|(key, _)| key))?;
+            cache.set_many(&pairs.collect::<Vec<_>>()).into_iter().for_each(stored);
+        });
+        Ok(())
     }
 
     /// The value of a key, if this process has one. Counts a hit, but no miss.
@@ -457,4 +463,12 @@ impl From<TryArc<RedisCache>> for Cache {
     fn from(cache: TryArc<RedisCache>) -> Self {
         Cache::Redis(cache)
     }
+}
+
+/// The memory that a batch needs for each key, besides copies of it: places in lists, a draft, a name.
+const BATCH_KEY: usize = 512;
+
+/// Fails if a batch outside of this process cannot have the memory that it needs beside the values.
+fn check_memory_of_batch<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Result<()> {
+    spare::check(keys.map(|key| BATCH_KEY + 4 * key.len()).sum())
 }

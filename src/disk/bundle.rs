@@ -4,7 +4,7 @@
 //! storage device: readers see the file that was there before, or the whole new one.
 
 use std::fs::File;
-use std::io::{Error as IoError, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -144,16 +144,11 @@ impl BundleWriter {
 
     /// Notes a part for the footer.
     fn note(&mut self, hash: u64, extent: Extent) -> Outcome<()> {
-        let full = |kind: ErrorKind| Failure::of("write", &self.new)(IoError::from(kind));
-        if self.footer.hashes.len() >= u32::MAX as usize {
-            return Err(full(ErrorKind::FileTooLarge));
-        }
-        let reserved = (self.footer.hashes.try_reserve(1), self.footer.extents.try_reserve(1));
-        if matches!(reserved, (Ok(()), Ok(()))) {
-            self.footer.push(hash, extent);
-            return Ok(());
-        }
-        Err(full(ErrorKind::OutOfMemory))
+        let noted = match self.footer.hashes.len() >= u32::MAX as usize {
+            true => Err(ErrorKind::FileTooLarge.into()),
+            false => self.footer.push(hash, extent),
+        };
+        noted.map_err(Failure::of("write", &self.new))
     }
 
     /// Notes bytes that are not a record.

@@ -4,6 +4,7 @@
 //! too; its entry stays in the index, so that an older record is not found instead.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 
 use super::failure::Outcome;
@@ -83,9 +84,12 @@ impl Catalog {
     }
 
     /// The hashes of all keys that have a value.
-    pub fn hashes(&self) -> Vec<u64> {
+    pub fn hashes(&self) -> io::Result<Vec<u64>> {
+        let mut hashes = Vec::new();
+        hashes.try_reserve_exact(self.len())?;
         let values = self.index.iter().filter(|(_, place)| is_value(Extent::from_bits(place.extent).kind()));
-        values.map(|(hash, _)| hash).collect()
+        hashes.extend(values.map(|(hash, _)| hash));
+        Ok(hashes)
     }
 
     /// The bytes of memory that it takes.
@@ -174,7 +178,7 @@ impl Catalog {
             self.index.reserve(footer.hashes.len())?;
         }
         // From the end, so that most older records of a key change nothing.
-        for (hash, offset, extent) in footer.parts().rev().filter(|(.., extent)| extent.kind() != Kind::Damaged) {
+        for (hash, offset, extent) in footer.parts_backwards().filter(|(.., extent)| extent.kind() != Kind::Damaged) {
             self.note(number, hash, offset, extent)?;
         }
         Ok(())
@@ -224,7 +228,9 @@ pub type Part = (u64, u64, Extent);
 pub fn read_on(segment: &Arc<Segment>, from: u64) -> Outcome<(Vec<Part>, u64)> {
     let mut found = Vec::new();
     let end = segment.scan(from.max(HEADER as u64), false, |offset, record| {
+        found.try_reserve(1)?;
         found.push((record.key.hash(), offset, record.extent()));
+        Ok(())
     })?;
     Ok((found, end))
 }

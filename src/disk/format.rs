@@ -421,15 +421,19 @@ pub struct Trailer {
 
 impl Footer {
     /// Appends a part of the segment.
-    pub fn push(&mut self, hash: u64, extent: Extent) {
+    pub fn push(&mut self, hash: u64, extent: Extent) -> io::Result<()> {
+        self.hashes.try_reserve(1)?;
+        self.extents.try_reserve(1)?;
         self.hashes.push(hash);
         self.extents.push(extent.to_bits());
+        Ok(())
     }
 
     /// As bytes, which begin at the offset `start` of the segment.
-    pub fn encode(&self, header: &Header, start: u64) -> Vec<u8> {
+    pub fn encode(&self, header: &Header, start: u64) -> io::Result<Vec<u8>> {
         let count = self.hashes.len();
-        let mut bytes = Vec::with_capacity(columns_len(count as u32) + TRAILER);
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(columns_len(count as u32) + TRAILER)?;
         self.hashes.iter().for_each(|hash| bytes.extend_from_slice(&hash.to_le_bytes()));
         self.extents.iter().for_each(|extent| bytes.extend_from_slice(&extent.to_le_bytes()));
         bytes.resize(columns_len(count as u32), 0);
@@ -444,27 +448,31 @@ impl Footer {
         bytes.extend_from_slice(&u64::from(self.replaces).to_le_bytes());
         let sum = checksum(header.seed(!start), &bytes[from..]);
         bytes.extend_from_slice(&sum.to_le_bytes());
-        bytes
+        Ok(bytes)
     }
 
     /// From its bytes before the trailer; `None` if they are not the footer of this trailer.
-    pub fn decode(header: &Header, trailer: &Trailer, bytes: &[u8]) -> Option<Self> {
+    pub fn decode(header: &Header, trailer: &Trailer, bytes: &[u8]) -> io::Result<Option<Self>> {
         let count = trailer.count as usize;
         if bytes.len() != columns_len(trailer.count) || checksum(header.seed(trailer.start), bytes) != trailer.columns {
-            return None;
+            return Ok(None);
         }
-        let (hashes, rest) = bytes.split_at(count * 8);
-        let footer = Footer {
-            hashes: hashes.chunks_exact(8).map(|hash| u64_at(hash, 0)).collect(),
-            extents: rest[..count * 2].chunks_exact(2).map(|extent| u16_at(extent, 0)).collect(),
+        let mut footer = Footer {
+            hashes: Vec::new(),
+            extents: Vec::new(),
             cost: trailer.cost,
             file_bytes: trailer.file_bytes,
             replaces: trailer.replaces,
         };
+        footer.hashes.try_reserve_exact(count)?;
+        footer.extents.try_reserve_exact(count)?;
+        let (hashes, rest) = bytes.split_at(count * 8);
+        footer.hashes.extend(hashes.chunks_exact(8).map(|hash| u64_at(hash, 0)));
+        footer.extents.extend(rest[..count * 2].chunks_exact(2).map(|extent| u16_at(extent, 0)));
         let extents = || footer.extents.iter().map(|bits| Extent::from_bits(*bits));
         let covered: u64 = extents().map(|extent| extent.len() as u64).sum();
         let whole = extents().all(|extent| extent.len() >= if extent.kind() == Kind::Damaged { UNIT } else { PREFIX });
-        (whole && HEADER as u64 + covered == trailer.start).then_some(footer)
+        Ok((whole && HEADER as u64 + covered == trailer.start).then_some(footer))
     }
 
     /// The extents of all parts, each with its offset.
@@ -477,10 +485,20 @@ impl Footer {
         })
     }
 
-    /// The parts of the segment with their offsets.
-    pub fn parts(&self) -> impl DoubleEndedIterator<Item = (u64, u64, Extent)> {
-        let offsets: Vec<u64> = self.places().map(|(offset, _)| offset).collect();
-        (0..self.hashes.len()).map(move |at| (self.hashes[at], offsets[at], Extent::from_bits(self.extents[at])))
+    /// The parts of the segment: hashes, offsets, extents.
+    pub fn parts(&self) -> impl Iterator<Item = (u64, u64, Extent)> {
+        self.hashes.iter().zip(self.places()).map(|(hash, (offset, extent))| (*hash, offset, extent))
+    }
+
+    /// The parts of the segment from its end.
+    pub fn parts_backwards(&self) -> impl Iterator<Item = (u64, u64, Extent)> {
+        let mut offset = self.places().last().map_or(0, |(offset, extent)| offset + extent.len() as u64);
+        let parts = self.hashes.iter().zip(&self.extents).rev();
+        parts.map(move |(hash, bits)| {
+            let extent = Extent::from_bits(*bits);
+            offset -= extent.len() as u64;
+            (*hash, offset, extent)
+        })
     }
 }
 

@@ -134,13 +134,14 @@ fn add_records(segment: &Arc<Segment>, state: State, verify: bool, report: &mut 
         records += u64::from(is_value(record.extent().kind()));
         if let (true, Content::File(described)) = (verify, record.content) {
             let read = |value: OpenValue| {
-                let mut bytes = vec![0; value.len()];
+                let mut bytes = segment.buffer(value.len())?;
                 value.read_into(None, &mut bytes)
             };
             let opened = OpenValue::of_record(segment, offset + record.len() as u64, described);
             let whole = opened.and_then(|value| value.map_or(Ok(false), read));
             damaged += u64::from(!matches!(whole, Ok(true)));
         }
+        Ok(())
     })?;
     if state == State::Sealed {
         // The footer is damaged, or what is before it.

@@ -1,6 +1,7 @@
 //! A segment as its readers see it: a file that is opened when needed, records at places, the footer, a scan.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -142,7 +143,7 @@ impl Segment {
     }
 
     /// This many bytes to read into.
-    fn buffer(&self, len: usize) -> Outcome<Vec<u8>> {
+    pub fn buffer(&self, len: usize) -> Outcome<Vec<u8>> {
         let mut buffer = Vec::new();
         buffer.try_reserve_exact(len).map_err(|error| Failure::of("read", &self.path())(error.into()))?;
         buffer.resize(len, 0);
@@ -186,12 +187,18 @@ impl Segment {
         let mut bytes = self.buffer(trailer.columns_len())?;
         let read = files::read_at(&file, &mut bytes, trailer.start);
         let read = read.map_err(|error| Failure::of("read", &self.path())(error))?;
-        Ok(Footer::decode(&self.header, &trailer, &bytes[..read]))
+        let footer = Footer::decode(&self.header, &trailer, &bytes[..read]);
+        footer.map_err(|error| Failure::of("read", &self.path())(error))
     }
 
     /// Calls `found` with each record from an offset on, and returns where the last one ends. Stops at the first bytes
     /// that are not a record, or searches for the next one behind them if it `continues`.
-    pub fn scan(self: &Arc<Self>, from: u64, continues: bool, mut found: impl FnMut(u64, &Record)) -> Outcome<u64> {
+    pub fn scan(
+        self: &Arc<Self>,
+        from: u64,
+        continues: bool,
+        mut found: impl FnMut(u64, &Record) -> io::Result<()>,
+    ) -> Outcome<u64> {
         let file = self.file()?;
         let mut buffer = self.buffer(CHUNK)?;
         let (mut offset, mut end) = (from, from);
@@ -204,7 +211,7 @@ impl Segment {
                 let (rest, place) = (&buffer[at..len], offset + at as u64);
                 match Record::decode(&self.header, place, rest) {
                     Some(record) => {
-                        found(place, &record);
+                        found(place, &record).map_err(|error| Failure::of("read", &self.path())(error))?;
                         at += record.len();
                         end = offset + at as u64;
                         at = at.saturating_add(self.len_behind(&record));
@@ -239,13 +246,14 @@ impl Segment {
         let mut footer = Footer { replaces: true, ..Footer::default() };
         let mut end = HEADER as u64;
         let last = self.scan(end, true, |offset, record| {
-            Extent::damaged((offset - end) as usize).for_each(|damaged| footer.push(0, damaged));
-            footer.push(record.key.hash(), record.extent());
+            Extent::damaged((offset - end) as usize).try_for_each(|damaged| footer.push(0, damaged))?;
+            footer.push(record.key.hash(), record.extent())?;
             footer.cost += f64::from(record.cost);
             if let (Content::File(file), false) = (record.content, self.is_bundle()) {
                 footer.file_bytes = footer.file_bytes.saturating_add(file.len());
             }
             end = offset + record.len() as u64;
+            Ok(())
         })?;
         Ok((footer, last))
     }

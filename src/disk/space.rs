@@ -23,6 +23,7 @@ use super::stamp::Stamp;
 use super::value_files::OpenValue;
 use super::writer::Writer;
 use crate::error::{Error, Result};
+use crate::memory::spare;
 use crate::sync::{Mutex, RwLock, process};
 
 /// The longest bundle in which an index can say where records are.
@@ -137,6 +138,7 @@ pub enum Lookup {
 impl Space {
     /// The values of a fingerprint and a role in a directory, which is made if that is allowed.
     pub fn open(path: &Path, fingerprint: &[u8; 32], role: &str, options: Options) -> Result<Self> {
+        spare::make_room();
         let directory = Directory::new(path, options.trust_group, !options.read_only)?;
         let folder: PathBuf = directory.space(fingerprint, role);
         let space = Self::new(directory, folder, format::space(fingerprint, role), options, false);
@@ -251,7 +253,7 @@ impl Space {
     /// The keys of all values, as hashes.
     pub fn hashes(&self) -> Outcome<Vec<u64>> {
         self.watch(self.refresh_if_due())?;
-        Ok(self.catalog.read().hashes())
+        self.catalog.read().hashes().map_err(Failure::of("list the values of", &self.folder))
     }
 
     /// Looks up the key with this hash; returns also the key.

@@ -17,6 +17,7 @@ use super::stamp::Stamp;
 use super::writer::{Usable, Writer};
 use super::{bound, compact, context, value_files};
 use crate::error::{Error, Result};
+use crate::memory::spare;
 use crate::sync::MutexGuard;
 
 /// The longest segment.
@@ -465,6 +466,7 @@ impl Space {
 
 impl Drop for Space {
     fn drop(&mut self) {
+        spare::make_room();
         self.close();
     }
 }

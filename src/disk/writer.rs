@@ -175,7 +175,7 @@ pub enum Usable {
 
 /// Writes a footer behind the last record.
 pub fn finish(file: &File, header: &Header, footer: &Footer, end: u64) -> std::io::Result<()> {
-    let bytes = footer.encode(header, end);
+    let bytes = footer.encode(header, end)?;
     files::write_at(file, &bytes, end)?;
     // What a failed append left behind the footer would hide it.
     files::truncate(file, end + bytes.len() as u64)

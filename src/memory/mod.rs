@@ -9,6 +9,7 @@
 //! | `ceiling.rs` | the margin that caches keep below a hard limit |
 //! | `control_groups.rs` | the limits and the use of the process's control groups |
 //! | `os.rs` | the figures of the operating system, any of which may be missing |
+//! | `spare.rs` | memory for small allocations that must not fail |
 //!
 //! Caches and the table use it. Imports `epoch` (for each thread's scratch counters), `sync` and `error`. Retired
 //! entries count as held until they are freed, so a caller that needs the figure without them calls `epoch::flush`
@@ -20,6 +21,7 @@ mod control_groups;
 mod held;
 pub mod limit;
 mod os;
+pub mod spare;
 mod usage;
 
 pub(crate) use account::heap_bytes;

@@ -23,6 +23,10 @@ use super::secrets::Secrets;
 use super::socket::Deadline;
 use super::stream::Stream;
 use super::tls::TlsContext;
+use crate::memory::spare;
+
+/// About the bytes that a new connection takes: its buffers, and a TLS handshake.
+const CONNECTING: usize = 256 << 10;
 
 /// What all nodes of a server share: the login and the counters.
 pub struct Access {
@@ -143,6 +147,7 @@ impl Node {
     }
 
     fn connect(&self, operation: Operation, pass: Pass) -> Answer<Box<Connection>> {
+        spare::check(CONNECTING).map_err(|error| self.fail(operation, Cause::Invalid(error)))?;
         self.dial(operation).map_err(|cause| self.outage(operation, pass, cause))
     }
 

@@ -20,13 +20,15 @@ use crate::config::Config;
 use crate::disk::Evicted;
 use crate::error::Result;
 use crate::iit::Mice;
+use crate::memory::spare;
 use crate::sync::{RwLock, TryArc};
 use crate::table::{Draft, Hashed, Pinned, Table};
 
 /// A cache whose values are shared between processes.
 pub struct SharedCache<B> {
     pub(super) near: NearCache<TryArc<SharedCache<B>>>,
-    pub(super) backing: B,
+    /// Used through [`SharedCache::backing`].
+    backing: B,
     /// Whether it has values of its own at the backing; otherwise it only inherits.
     pub(super) has_own: bool,
     /// Read-locked while a computed value is stored at the backing. A removal takes the write lock, so it waits for the
@@ -69,6 +71,13 @@ impl<B: Backing> SharedCache<B> {
             polling,
             damaged: AtomicU64::new(0),
         })
+    }
+
+    /// The backing. The next call of it has the memory that its small allocations need.
+    #[inline]
+    pub(super) fn backing(&self) -> &B {
+        spare::make_room();
+        &self.backing
     }
 
     /// The cache in this process.
@@ -141,7 +150,7 @@ impl<B: Backing> SharedCache<B> {
         let most_evicted = self.near.most_evicted_by_batch();
         let visits: Vec<_> = keys.iter().map(|key| self.near.visit(key, false)).collect();
         let mut drafts: Vec<Draft> = keys.iter().map(|key| self.near.draft(key.key)).collect();
-        let (fetched, asked) = self.backing.get_many(&mut drafts);
+        let (fetched, asked) = self.backing().get_many(&mut drafts);
         let (values, kept) = split(drafts.into_iter().zip(fetched).zip(visits).map(|((draft, fetched), visit)| {
             match self.accept(fetched, &draft, &Cell::default()) {
                 Some(_) if self.near.evicted_bytes() > most_evicted => Ok(Some(draft.finish()?.into_pinned())),
@@ -155,7 +164,7 @@ impl<B: Backing> SharedCache<B> {
     /// Fetches the value of the draft's key; returns its cost if there is one. A damaged record is counted once per
     /// `counted`.
     pub(super) fn fetch_into(&self, draft: &mut Draft, counted: &Cell<bool>) -> Result<Option<Cost>> {
-        let fetched = self.backing.get(draft)?;
+        let fetched = self.backing().get(draft)?;
         Ok(self.accept(fetched, draft, counted))
     }
 
@@ -185,9 +194,9 @@ impl<B: Backing> SharedCache<B> {
     /// error.
     pub fn size(&self) -> Result<u64> {
         let size = match (self.has_own, self.near.lineage(), self.parent()) {
-            (true, ..) => self.backing.size()?,
+            (true, ..) => self.backing().size()?,
             (false, Some(lineage), Some(_)) => {
-                self.backing.count(&|record| Mice::read_checked(record).is_ok_and(|mice| lineage.holds(&mice)))?
+                self.backing().count(&|record| Mice::read_checked(record).is_ok_and(|mice| lineage.holds(&mice)))?
             }
             (false, ..) => Some(0),
         };
@@ -197,7 +206,7 @@ impl<B: Backing> SharedCache<B> {
     /// Hits, misses, size; the backing's own counts for all its clients, if it reports them.
     pub fn info(&self) -> Result<Info> {
         let own = self.near().info_of(self.size()?);
-        let counted = self.backing.lookups()?;
+        let counted = self.backing().lookups()?;
         Ok(counted.map_or(own, |counted| Info { hits: counted.hits, misses: counted.misses, ..own }))
     }
 
@@ -205,7 +214,7 @@ impl<B: Backing> SharedCache<B> {
     pub fn stats(&self) -> Result<Stats> {
         let info = self.info()?;
         let near = self.near().stats_of(info.size);
-        let evicted = self.backing.evicted().unwrap_or(Evicted {
+        let evicted = self.backing().evicted().unwrap_or(Evicted {
             entries: near.evictions,
             bytes: near.evicted_bytes,
             ns: near.evicted_ns,

@@ -55,7 +55,7 @@ impl DiskCache {
         let cut = subsystem.cut().is_some();
         let lineage = Self::lineage(subsystem, parent, cut)?;
         let backing = match parent {
-            Some(parent) if cut => parent.backing.clone(),
+            Some(parent) if cut => parent.backing().clone(),
             _ => Disk::new(&config.disk_directory()?, &options, subsystem.fingerprint(), Self::MICE, None)?,
         };
         Self::new(backing, Some(lineage), Residence { near: !cut, own: !cut }, config, near_options(options))
@@ -66,33 +66,33 @@ impl DiskCache {
 
     /// The values in files.
     pub fn space(&self) -> &Space {
-        &self.backing.space
+        &self.backing().space
     }
 
     /// Whether it was made with these options.
     pub(in crate::cache) fn has_options(&self, options: &Options) -> bool {
         *self.space().options() == space_options(options)
             && self.near().is_full_as(Some(near_bytes(options)), options.on_full)
-            && self.backing.strict == options.disk.strict
+            && self.backing().strict == options.disk.strict
     }
 
     /// All keys, as numbers that [`DiskCache::numbered`] understands.
     pub(in crate::cache) fn numbers(&self) -> Result<Vec<u64>> {
         match self.has_own {
-            true => Ok(self.backing.forgive(self.space().hashes())?.unwrap_or_default()),
+            true => Ok(self.backing().forgive(self.space().hashes())?.unwrap_or_default()),
             false => Ok(Vec::new()),
         }
     }
 
     /// The entry with a number, if it is still there.
     pub(in crate::cache) fn numbered(&self, number: u64) -> Result<Option<(Value, Cost)>> {
-        let Some((Lookup::Found(found), key)) = self.backing.forgive(self.space().find_hash(number))? else {
+        let Some((Lookup::Found(found), key)) = self.backing().forgive(self.space().find_hash(number))? else {
             return Ok(None);
         };
         let cost = Cost::of_ns(found.cost_ns);
         let mut draft = Draft::resume(&key, None, Reservation::default());
         let room = draft.reserve(found.len())?;
-        match self.backing.forgive(self.space().read(&key, found, room))? {
+        match self.backing().forgive(self.space().read(&key, found, room))? {
             None | Some(false) => Ok(None),
             Some(true) => Ok(Some((Value { entry: draft.finish()?.into_pinned(), origin: Origin::Hit }, cost))),
         }
@@ -241,10 +241,12 @@ impl Backing for Disk {
 
     fn count(&self, counts: &dyn Fn(&[u8]) -> bool) -> Result<Option<u64>> {
         let Some(hashes) = self.forgive(self.space.hashes())? else { return Ok(None) };
-        let mut number = 0;
+        let (mut number, mut value) = (0, Vec::new());
         for hash in hashes {
             let Some((Lookup::Found(found), key)) = self.forgive(self.space.find_hash(hash))? else { continue };
-            let mut value = vec![0; found.len()];
+            value.clear();
+            value.try_reserve(found.len()).map_err(|_| Error::OutOfMemory(found.len()))?;
+            value.resize(found.len(), 0);
             let read = self.forgive(self.space.read(&key, found, &mut value))?.unwrap_or(false);
             number += u64::from(read && counts(&value));
         }

@@ -104,7 +104,7 @@ impl<B: Backing> SharedCache<B> {
             return Ok(true);
         }
         match self.near.lineage() {
-            None => self.backing.contains(key),
+            None => self.backing().contains(key),
             // Whether it is a MICE that holds under the cut is known only from the record.
             Some(_) => Ok(self.fetch(&hashed)?.is_some()),
         }

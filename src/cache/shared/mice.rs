@@ -36,7 +36,7 @@ impl<B: Backing> SharedCache<B> {
 
     /// The result that `set_mice` would have, so that a caller can skip computing a MICE.
     pub fn would_store(&self) -> Stored {
-        let disabled = self.backing.is_read_only().then_some(Refusal::Disabled);
+        let disabled = self.backing().is_read_only().then_some(Refusal::Disabled);
         self.refuses_cut().or(disabled).map_or(Ok(()), Err)
     }
 

@@ -60,7 +60,7 @@ impl RedisCache {
 
     /// The state of the server.
     pub fn health(&self) -> Health {
-        self.backing.server.health()
+        self.backing().server.health()
     }
 }
 

@@ -87,7 +87,7 @@ impl<B: Backing> SharedCache<B> {
         }
         // If the call fails, the claim may have been granted nevertheless.
         flight.note(KeyClaim::Unknown.to_note());
-        let claim = self.backing.claim(flight.key(), flight.number())?;
+        let claim = self.backing().claim(flight.key(), flight.number())?;
         flight.note(claim.to_note());
         match claim {
             KeyClaim::Taken => Ok(Decision::Wait),
@@ -96,7 +96,7 @@ impl<B: Backing> SharedCache<B> {
             KeyClaim::Granted => match self.fetch_into(&mut draft, counted) {
                 Ok(None) => Ok(Decision::Compute),
                 fetched => {
-                    self.backing.release(flight.key(), flight.number(), claim);
+                    self.backing().release(flight.key(), flight.number(), claim);
                     fetched?.map_or(Ok(Decision::Compute), |cost| take(draft, cost))
                 }
             },
@@ -112,7 +112,7 @@ impl<B: Backing> SharedCache<B> {
             return false;
         };
         stale.note(KeyClaim::None.to_note());
-        self.backing.release(flight.key(), stale.number(), KeyClaim::Granted);
+        self.backing().release(flight.key(), stale.number(), KeyClaim::Granted);
         true
     }
 
@@ -141,7 +141,7 @@ impl<B: Backing> SharedCache<B> {
     /// Whether another process has computed a key, or still computes it.
     fn poll(&self, key: &Hashed) -> Result<Waited> {
         // The claim is read before the value: the other order would miss a process that completes in between.
-        let claimed = self.backing.is_claimed(key.key)?;
+        let claimed = self.backing().is_claimed(key.key)?;
         Ok(match self.peek(key)? {
             Some(value) => {
                 self.near().count(true);
@@ -173,7 +173,7 @@ impl<B: Backing> SharedCache<B> {
             (Ok(()), StorePermit::Granted) => {
                 let key = flight.hashed();
                 let visit = self.near.visit(&key, true);
-                let outcome = self.backing.complete(key.key, number, claim, new_entry.value(), cost);
+                let outcome = self.backing().complete(key.key, number, claim, new_entry.value(), cost);
                 let keep = |may_keep| match may_keep && outcome != StoreOutcome::Superseded {
                     true => self.near().keep(new_entry, false, cost),
                     false => (new_entry.into_pinned(), false),
@@ -192,7 +192,7 @@ impl<B: Backing> SharedCache<B> {
         drop(completing);
         if !is_released {
             // Other processes need not wait until the claim expires.
-            self.backing.release(flight.key(), number, claim);
+            self.backing().release(flight.key(), number, claim);
         }
         let value = Value { entry, origin };
         self.near().flights().complete(flight, joined, epoch::current(), || value.clone());
@@ -204,7 +204,7 @@ impl<B: Backing> SharedCache<B> {
         // Read before the flight ends: a waiter may take it over at once.
         let (number, note) = flight.ticket();
         if self.near().fail(flight, joined) {
-            self.backing.release(flight.key(), number, KeyClaim::from_note(note));
+            self.backing().release(flight.key(), number, KeyClaim::from_note(note));
         }
     }
 }

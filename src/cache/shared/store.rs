@@ -23,7 +23,7 @@ impl<B: Backing> SharedCache<B> {
         match self.check(key, value)? {
             Err(reason) => Ok(Err(self.near().refuse(reason))),
             // A value that is not kept near is sent without a copy: it may be long.
-            Ok(()) if !self.near.keeps() => Ok(self.stored(self.backing.set(key, value, cost)?, false)),
+            Ok(()) if !self.near.keeps() => Ok(self.stored(self.backing().set(key, value, cost)?, false)),
             Ok(()) => self.set_checked(key, cost, |draft| draft.write(value)),
         }
     }
@@ -44,7 +44,7 @@ impl<B: Backing> SharedCache<B> {
         write(&mut draft)?;
         let new_entry = draft.finish()?;
         let visit = self.near.visit(&key.into(), true);
-        let outcome = self.backing.set(key, new_entry.value(), cost)?;
+        let outcome = self.backing().set(key, new_entry.value(), cost)?;
         Ok(self.keep_stored(visit, key, outcome, cost, || Ok(new_entry)))
     }
 
@@ -83,7 +83,7 @@ impl<B: Backing> SharedCache<B> {
             draft.write(value)?;
             draft.finish()
         };
-        for ((at, visit), outcome) in accepted.into_iter().zip(visits).zip(self.backing.set_many(&sent)) {
+        for ((at, visit), outcome) in accepted.into_iter().zip(visits).zip(self.backing().set_many(&sent)) {
             let keep = |outcome| self.keep_stored(visit, pairs[at].0, outcome, Cost::UNKNOWN, || copy(pairs[at]));
             answers[at] = outcome.map(keep);
         }
@@ -110,7 +110,7 @@ impl<B: Backing> SharedCache<B> {
             flights.invalidate(key, hashed.hash());
             self.near.visit(&hashed, true)
         });
-        let removed = if self.has_own { self.backing.remove(key) } else { Ok(false) };
+        let removed = if self.has_own { self.backing().remove(key) } else { Ok(false) };
         let near = self.near.forget(visit, &hashed);
         Ok(removed? || near)
     }
@@ -121,7 +121,7 @@ impl<B: Backing> SharedCache<B> {
             flights.invalidate_all();
             self.near.change_all();
         });
-        let cleared = if self.has_own { self.backing.clear() } else { Ok(()) };
+        let cleared = if self.has_own { self.backing().clear() } else { Ok(()) };
         self.near.change_all();
         // Near values are removed even if the backing failed.
         self.near().clear()?;

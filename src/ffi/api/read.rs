@@ -283,7 +283,7 @@ pub unsafe extern "C" fn phicache_cache_set_many(
             if let (Err(error), Ok(_)) = (answer, &first) {
                 first = Err(error);
             }
-        });
+        })?;
         filled = true;
         first
     });
