@@ -1,6 +1,8 @@
 /* test_memoize.c: what a compute callback may do: write its value in every way, fail, re-enter, free the cache. */
 #include "sample.h"
 
+#include "no_memory.h"
+
 static void check_info(phicache_dict_cache *cache, uint64_t hits, uint64_t misses, uint64_t size) {
     phicache_info info = {99, 99, 99};
     CHECK_OK(phicache_dict_cache_info(cache, &info));
@@ -14,6 +16,34 @@ static phicache_stats stats_of(phicache_dict_cache *cache) {
     CHECK_OK(phicache_dict_cache_stats(cache, &stats));
     return stats;
 }
+
+#ifndef PHICACHE_SANITIZED /* sanitizers' allocators end a process without memory */
+static int32_t compute_and_take_memory(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+    const size_t len = *(size_t *)call_data;
+    uint8_t *room = NULL;
+    (void)user_data, (void)key;
+    if (phicache_result_reserve(result, len, &room) != PHICACHE_OK) return -99;
+    memset(room, 7, len);
+    take_memory();
+    return 0;
+}
+
+static void a_computed_value_is_not_lost_without_memory(void) {
+    size_t len;
+    for (len = 1; len <= 4096; len *= 8) {
+        phicache_dict_cache *cache = new_dict();
+        phicache_value value = unset_value();
+        const phicache_status status =
+            phicache_dict_cache_memoize(cache, text("key"), compute_and_take_memory, NULL, &len, &value, NULL);
+        give_memory_back();
+        CHECK_OK(status);
+        CHECK_UINT(value.len, len);
+        CHECK(value.data != NULL && value.data[0] == 7 && value.data[len - 1] == 7);
+        phicache_value_release(&value);
+        CHECK_OK(phicache_dict_cache_free(cache));
+    }
+}
+#endif
 
 static void a_miss_computes_once_and_hits_follow(void) {
     phicache_dict_cache *cache = new_dict();
@@ -300,6 +330,9 @@ static void a_refused_value_is_still_returned_pinned(void) {
 
 int main(void) {
     RUN(a_miss_computes_once_and_hits_follow);
+#ifndef PHICACHE_SANITIZED
+    RUN(a_computed_value_is_not_lost_without_memory);
+#endif
     RUN(a_failure_returns_its_code_and_caches_nothing);
     RUN(reserved_bytes_are_zero_and_reserving_again_starts_over);
     RUN(never_reserving_makes_an_empty_value);

@@ -97,7 +97,7 @@ static void a_memo_and_a_method_with_one_prefix_are_an_error(void) {
                                &memo));
     CHECK_STATUS(phicache_method_call(method, view_of(cache), NULL, args, &value, NULL),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
-    CHECK_CONTAINS(phicache_last_error(), "a memo on this cache has the prefix \"f\"");
+    CHECK_CONTAINS(phicache_last_error(), "another function on this cache has the prefix \"f\"");
     CHECK_NO_VALUE(value);
     check_call(bare, view_of(cache), args, "method", PHICACHE_ORIGIN_COMPUTED);
     CHECK_OK(phicache_memo_free(memo));
@@ -106,6 +106,33 @@ static void a_memo_and_a_method_with_one_prefix_are_an_error(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
     CHECK_OK(phicache_method_free(method));
     CHECK_OK(phicache_method_free(bare));
+}
+
+static void two_methods_with_one_prefix_are_an_error(void) {
+    answer function = answers("one"), other = answers("two");
+    phicache_method *one = new_method("f", 0, &function), *two = new_method("f", 0, &other);
+    phicache_dict_cache *cache = new_dict(), *elsewhere = new_dict();
+    phicache_key *first = args_of(1), *second = args_of(2);
+    phicache_memo *memo = NULL;
+    phicache_value value = unset_value();
+    check_call(one, view_of(cache), first, "one", PHICACHE_ORIGIN_COMPUTED);
+    CHECK_STATUS(phicache_method_call(two, view_of(cache), NULL, second, &value, NULL),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "another function on this cache has the prefix \"f\"");
+    CHECK_NO_VALUE(value);
+    CHECK_STATUS(phicache_memo_new(NULL, compute_answer, &other, NULL, PHICACHE_MEMORY_CONFIGURED, 0, view_of(cache),
+                                   "f", &memo),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    check_call(two, view_of(elsewhere), second, "two", PHICACHE_ORIGIN_COMPUTED);
+    check_call(one, view_of(cache), second, "one", PHICACHE_ORIGIN_COMPUTED);
+    CHECK_OK(phicache_method_free(one));
+    CHECK_OK(phicache_cache_clear(view_of(cache)));
+    check_call(two, view_of(cache), first, "two", PHICACHE_ORIGIN_COMPUTED);
+    CHECK_OK(phicache_key_free(first));
+    CHECK_OK(phicache_key_free(second));
+    CHECK_OK(phicache_dict_cache_free(cache));
+    CHECK_OK(phicache_dict_cache_free(elsewhere));
+    CHECK_OK(phicache_method_free(two));
 }
 
 static void only_repertoire_methods_do_not_cache_while_repertoires_are_off(void) {
@@ -273,6 +300,7 @@ int main(void) {
     RUN(each_object_has_its_own_values);
     RUN(prefixes_keep_methods_apart_in_one_cache);
     RUN(a_memo_and_a_method_with_one_prefix_are_an_error);
+    RUN(two_methods_with_one_prefix_are_an_error);
     RUN(only_repertoire_methods_do_not_cache_while_repertoires_are_off);
     RUN(the_code_of_a_failing_function_is_returned_with_and_without_caching);
     RUN(unknown_flags_and_an_invalid_prefix_are_errors);

@@ -157,7 +157,7 @@ fn a_key_of_two_gigabytes_is_an_error_in_every_cache() {
         assert_eq!(cache.set(&key, b"value"), refused);
         assert_eq!(cache.set_with_cost(&key, b"value", Cost::of_ns(1)), refused);
         let mut answers = Vec::new();
-        cache.set_many([(&key[..], &b"value"[..])].into_iter(), |answer| answers.push(answer));
+        cache.set_many([(&key[..], &b"value"[..])].into_iter(), |answer| answers.push(answer)).unwrap();
         assert_eq!(answers, std::slice::from_ref(&refused));
         assert_eq!(cache.stats().unwrap().stores, 0);
     }

@@ -71,20 +71,20 @@ fn a_segment_has_the_bytes_of_the_page() {
         assert_eq!(vectors[name], segment[offset as usize..], "{name}");
         assert_eq!(Record::decode(&header, offset, &vectors[name]), Some(record), "{name}");
         assert_eq!(Record::decode(&header, offset + 8, &vectors[name]), None, "{name}");
-        footer.push(record.key.hash(), record.extent());
+        footer.push(record.key.hash(), record.extent()).unwrap();
         footer.cost += f64::from(record.cost);
         if let Content::File(file) = record.content {
             footer.file_bytes += file.len();
         }
     }
     let end = segment.len() as u64;
-    segment.extend(footer.encode(&header, end));
+    segment.extend(footer.encode(&header, end).unwrap());
     let (columns, trailer) = (&segment[end as usize..segment.len() - TRAILER], &segment[segment.len() - TRAILER..]);
     assert_eq!(vectors["columns"], columns);
     assert_eq!(vectors["trailer"], trailer);
     let trailer = Trailer::decode(&header, segment.len() as u64, trailer).unwrap();
     assert_eq!((trailer.count, trailer.start, trailer.replaces), (3, end, true));
-    assert_eq!(Footer::decode(&header, &trailer, columns), Some(footer));
+    assert_eq!(Footer::decode(&header, &trailer, columns).unwrap(), Some(footer));
 }
 
 #[test]
@@ -100,18 +100,21 @@ fn a_bundle_has_the_bytes_of_the_page() {
     assert_eq!(Description::decode(&other, &description.encode(&other)), None);
     let mut footer = Footer::default();
     let mut end = (HEADER + description.len()) as u64;
-    Extent::damaged(description.len()).for_each(|extent| footer.push(0, extent));
+    Extent::damaged(description.len()).for_each(|extent| footer.push(0, extent).unwrap());
     for (_, record) in &records()[..2] {
-        footer.push(record.key.hash(), record.extent());
+        footer.push(record.key.hash(), record.extent()).unwrap();
         footer.cost += f64::from(record.cost);
         end += record.len() as u64;
         if let Content::File(file) = record.content {
             end += file.len_behind();
-            Extent::damaged(file.len_behind() as usize).for_each(|extent| footer.push(0, extent));
+            Extent::damaged(file.len_behind() as usize).for_each(|extent| footer.push(0, extent).unwrap());
         }
     }
     assert_eq!(end, 40_248);
-    assert_eq!([&vectors["bundle-columns"][..], &vectors["bundle-trailer"]].concat(), footer.encode(&header, end));
+    assert_eq!(
+        [&vectors["bundle-columns"][..], &vectors["bundle-trailer"]].concat(),
+        footer.encode(&header, end).unwrap()
+    );
 }
 
 #[test]

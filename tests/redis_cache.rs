@@ -83,7 +83,7 @@ fn calls(server: &Running, command: &str, act: impl FnOnce()) -> u64 {
 /// Stores a batch; returns for each key what `set` would.
 fn set_many(cache: &Cache, pairs: &[(&[u8], &[u8])]) -> Vec<phicache::error::Result<phicache::cache::Stored>> {
     let mut answers = Vec::new();
-    cache.set_many(pairs.iter().copied(), |answer| answers.push(answer));
+    cache.set_many(pairs.iter().copied(), |answer| answers.push(answer)).unwrap();
     answers
 }
 

@@ -96,7 +96,7 @@ fn while_others_ask(cache: &TryArc<RedisCache>, key: &[u8], act: impl FnOnce()) 
 /// Stores a batch; returns for each key what `set` would.
 fn set_many(cache: &Cache, pairs: &[(&[u8], &[u8])]) -> Vec<phicache::error::Result<phicache::cache::Stored>> {
     let mut answers = Vec::new();
-    cache.set_many(pairs.iter().copied(), |answer| answers.push(answer));
+    cache.set_many(pairs.iter().copied(), |answer| answers.push(answer)).unwrap();
     answers
 }
 

@@ -80,14 +80,14 @@ fuzz_target!(|data: &[u8]| {
             let description = Description::decode(&header, &good[HEADER..HEADER + header.order as usize]).unwrap();
             let mut bytes = [&header.encode()[..], &description.encode(&header)].concat();
             let (mut footer, mut expected) = (Footer::default(), Values::new());
-            Extent::damaged(description.len()).for_each(|extent| footer.push(0, extent));
+            Extent::damaged(description.len()).for_each(|extent| footer.push(0, extent).unwrap());
             for _ in 0..input.below(6) {
                 let (key, value) = (input.bytes(8), input.bytes(40));
                 let offset = bytes.len() as u64;
                 let record =
                     Record { key: RecordKey::of(key), content: Content::Value(value), cost: input.number() as f32 };
                 record.encode(&header, offset, &mut bytes);
-                footer.push(record.key.hash(), record.extent());
+                footer.push(record.key.hash(), record.extent()).unwrap();
                 expected.push((key.to_vec(), value.to_vec()));
             }
             if input.flag() {
@@ -97,7 +97,7 @@ fuzz_target!(|data: &[u8]| {
                 }
             }
             let start = bytes.len() as u64;
-            bytes.extend_from_slice(&footer.encode(&header, start));
+            bytes.extend_from_slice(&footer.encode(&header, start).unwrap());
             std::fs::write(&path, &bytes).unwrap();
             check(&path, &expected, false);
         }

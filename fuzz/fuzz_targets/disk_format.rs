@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
         record.encode(&header, offset, &mut bytes);
         let read = Record::decode(&header, offset, &bytes[offset as usize..]).unwrap();
         assert!(read.key == record.key && read.content == record.content);
-        footer.push(record.key.hash(), record.extent());
+        footer.push(record.key.hash(), record.extent()).unwrap();
         values.retain(|(other, _): &(&[u8], _)| *other != key);
         values.push((key, matches!(content, Content::Value(_)).then_some(value)));
     }

@@ -477,8 +477,8 @@ class method : public detail::method_calls<typename detail::shape_of<Signature>:
     using base = detail::method_calls<typename detail::shape_of<Signature>::type>;
 
 public:
-    /// The prefix, which may be null, distinguishes methods that share a cache: two with the same prefix read each
-    /// other's results. Beside a memo with this prefix on the cache, a call that finds no value is an error.
+    /// The prefix, which may be null, distinguishes methods that share a cache. A call that finds no value is an error
+    /// if another method or memo has used the prefix on that cache and still exists. Copies are one method.
     template <class F>
     method(text prefix, F&& function, method_kind kind = method_kind::plain)
         : method(try_make(prefix, std::forward<F>(function), kind).value()) {}

@@ -429,7 +429,7 @@ impl Cache {
         }
     }
 
-    /// The prefixes that memos have taken on this cache.
+    /// The prefixes that functions have taken on this cache.
     pub(super) fn prefixes(&self) -> &Prefixes {
         each!(self, near cache => cache.prefixes())
     }

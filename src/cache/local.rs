@@ -20,7 +20,7 @@ use super::worth::MeanWorth;
 use crate::config::Config;
 use crate::epoch::{self, without_fork};
 use crate::error::Result;
-use crate::memory::limit;
+use crate::memory::{limit, spare};
 use crate::table::{Hashed, Table};
 
 /// A cache in this process.
@@ -46,6 +46,8 @@ pub struct LocalCache<P> {
 impl<P: Policy> LocalCache<P> {
     /// An empty cache. Allocates nothing.
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
+        // For the first computed value for which there is no memory.
+        spare::make_room();
         // In verified mode each hit has a number, which the fast path does not know. So that path must decline.
         let counters = match options.verifier {
             Some(_) => Counters::counted_together(),

@@ -9,38 +9,24 @@ use super::counters::{Counters, Event, Info};
 use super::dict::DictCache;
 use super::memoize::{Lookup, Pending};
 use super::options::Options;
+use super::prefixes::Identity;
 use super::value::{Origin, Refusal, Value};
 use crate::config::{Config, check_maximum};
 use crate::epoch;
 use crate::error::{Error, Result};
 use crate::key::{KeyBuilder, VERSION_TYPED, VERSION_UNTYPED};
 use crate::memory::limit;
+use crate::sync::TryArc;
 use crate::table::Draft;
-
-/// A memo's exclusive use of a prefix on a cache. Dropping it makes the prefix available.
-struct OwnPrefix {
-    cache: Cache,
-    prefix: Option<String>,
-}
-
-impl OwnPrefix {
-    fn take(cache: Cache, prefix: Option<String>) -> Result<Self> {
-        cache.prefixes().take(prefix.as_deref())?;
-        Ok(OwnPrefix { cache, prefix })
-    }
-}
-
-impl Drop for OwnPrefix {
-    fn drop(&mut self) {
-        self.cache.prefixes().give_back(self.prefix.as_deref());
-    }
-}
 
 /// A function with its cache. The counters begin with what their maker writes, so they are first.
 #[repr(C)]
 pub struct Memo {
     counters: Counters,
-    own: OwnPrefix,
+    cache: Cache,
+    prefix: Option<String>,
+    /// It has its prefix on the cache for itself.
+    _identity: Identity,
     /// The first bytes of all its keys; `None` if the cache is this memo's own, so that its keys need no prefix.
     head: Option<Vec<u8>>,
     typed: bool,
@@ -132,9 +118,13 @@ impl Memo {
                 Cache::Dict(DictCache::dict(config, Options::default())?)
             }
         };
+        let identity = TryArc::try_new(())?;
+        cache.prefixes().take(prefix.as_deref(), &identity)?;
         Ok(Memo {
             counters: epoch::read(|guard| Counters::new(guard.participant())),
-            own: OwnPrefix::take(cache, prefix)?,
+            cache,
+            prefix,
+            _identity: identity,
             head,
             typed,
             maximum: maximum.unwrap_or(limit::UNLIMITED),
@@ -156,7 +146,7 @@ impl Memo {
     #[inline(always)]
     pub fn try_fast_hit_by(&self, key: &[u8], has_place: impl FnOnce() -> bool) -> Option<Value> {
         let counted = self.counters.alone(crate::epoch::current()?)?;
-        let hit = self.own.cache.try_fast_hit(key, has_place).hit()?;
+        let hit = self.cache.try_fast_hit(key, has_place).hit()?;
         counted.add_alone(Event::Hit);
         Some(hit)
     }
@@ -172,14 +162,14 @@ impl Memo {
     pub fn get_or_reserve(&self, args: &mut KeyBuilder) -> Result<Lookup> {
         let key = match self.head {
             None => args.key(self.typed)?,
-            Some(_) => args.key_with_prefix(self.typed, self.own.prefix.as_deref())?,
+            Some(_) => args.key_with_prefix(self.typed, self.prefix.as_deref())?,
         };
         self.get_or_reserve_by(key)
     }
 
     /// The same by the whole key.
     pub fn get_or_reserve_by(&self, key: &[u8]) -> Result<Lookup> {
-        let lookup = self.own.cache.get_or_reserve(key)?;
+        let lookup = self.cache.get_or_reserve(key)?;
         self.counters.count(if lookup.is_hit() { Event::Hit } else { Event::Miss });
         Ok(lookup)
     }
@@ -197,12 +187,12 @@ impl Memo {
 
     /// The memo's own hits and misses, and the size of its cache.
     pub fn info(&self) -> Result<Info> {
-        self.own.cache.size().map(|size| self.counters.info(size))
+        self.cache.size().map(|size| self.counters.info(size))
     }
 
     /// Clears the cache and the memo's own counters.
     pub fn clear(&self) -> Result<()> {
-        self.own.cache.clear()?;
+        self.cache.clear()?;
         self.counters.reset();
         Ok(())
     }
@@ -216,6 +206,8 @@ pub struct Method {
     head: Vec<u8>,
     /// Whether it bypasses the cache while repertoire caching is disabled.
     repertoire: bool,
+    /// It has its prefix for itself on each cache that it has stored in.
+    identity: Identity,
 }
 
 /// The result of [`Method::get_or_reserve`].
@@ -230,7 +222,7 @@ impl Method {
     /// A method whose keys begin with `prefix`; `repertoire` says whether it bypasses the cache while repertoire
     /// caching is disabled.
     pub fn new(prefix: Option<String>, repertoire: bool) -> Result<Self> {
-        Ok(Method { head: head(false, prefix.as_deref())?, prefix, repertoire })
+        Ok(Method { head: head(false, prefix.as_deref())?, prefix, repertoire, identity: TryArc::try_new(())? })
     }
 
     /// As [`Method::get_or_reserve`], on the fast path: no argument has a name, and there is a value. In any other case
@@ -269,7 +261,7 @@ impl Method {
     /// The same by the whole key.
     pub fn get_or_reserve_by(&self, cache: &Cache, key: &[u8]) -> Result<MethodLookup> {
         check_version(cache, self.prefix.as_deref(), OBJECT)?;
-        cache.prefixes().check(self.prefix.as_deref())?;
+        cache.prefixes().take(self.prefix.as_deref(), &self.identity)?;
         if !self.repertoire || cache.config().repertoires() {
             return cache.get_or_reserve(key).map(MethodLookup::Cached);
         }

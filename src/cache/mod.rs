@@ -22,7 +22,7 @@
 //! | `policy.rs` | the trait of what differs between cache types |
 //! | `counters.rs` | hits, misses, stores and the other counts of a cache |
 //! | `computed.rs` | single flight for values |
-//! | `prefixes.rs` | the prefixes that memos have taken on one cache |
+//! | `prefixes.rs` | the prefixes that functions have taken on one cache |
 //! | `worth.rs` | computing time per byte, as credits against eviction |
 //! | `full.rs` | what a full cache does: refuse, or evict |
 //! | `options.rs` | the options of a new cache |

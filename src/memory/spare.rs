@@ -1,12 +1,13 @@
-//! Spare memory, for the small allocations of calls that reach outside of this process: paths, names and texts of
-//! failures. Code that makes them cannot report a failed allocation, and would end the process.
+//! Spare memory, for small allocations without which a computed value would be lost: its own block, and what calls that
+//! reach outside of this process need, such as paths, names and texts of failures. Code that makes those cannot report a
+//! failed allocation, and would end the process.
 
 use std::hint::black_box;
 
 use crate::error::{Error, Result};
 use crate::sync::Mutex;
 
-/// The bytes that such a call needs at most. Up to this size glibc frees a block without consolidating all others.
+/// The bytes that one call needs at most. Up to this size glibc frees a block without consolidating all others.
 const ROOM: usize = 32 << 10;
 
 /// A block that is given up when memory runs out; empty while it is given up.
@@ -44,6 +45,7 @@ mod tests {
         make_room();
         let kept = SPARE.lock().as_ptr();
         make_room();
-        assert_eq!((SPARE.lock().as_ptr(), SPARE.lock().capacity()), (kept, ROOM));
+        let spare = SPARE.lock();
+        assert_eq!((spare.as_ptr(), spare.capacity()), (kept, ROOM));
     }
 }

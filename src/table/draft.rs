@@ -14,7 +14,7 @@ use super::size_class::LARGEST;
 use crate::epoch::retire::{self, Retired};
 use crate::epoch::{Changing, flush, without_fork};
 use crate::error::{Error, Result};
-use crate::memory::Bounds;
+use crate::memory::{Bounds, spare};
 use crate::sync::TryArc;
 use crate::sync::atomic::Ordering;
 
@@ -210,8 +210,11 @@ impl<'k> Draft<'k> {
         }
         let attempt = || allocate(self.key, len, None)?.map_err(|_| Error::OutOfMemory(len));
         match attempt() {
-            Err(Error::OutOfMemory(_)) if retire::may_free() => {
-                flush();
+            Err(Error::OutOfMemory(_)) => {
+                if retire::may_free() {
+                    flush();
+                }
+                spare::make_room();
                 attempt()
             }
             attempted => attempted,

@@ -272,10 +272,13 @@ function description(cache::AbstractCache)
     end
 end
 
-# The memos that use a cache, so that no two use the same prefix. Not serialized: in another process the list is empty.
+# The memos and methods that use a cache, so that no two use the same prefix. Not serialized: in another process the lists
+# are empty.
 struct Memos
     entries::Vector{WeakRef}
-    Memos() = new(WeakRef[])
+    # The name of the function of each method, by prefix.
+    methods::Dict{Union{Nothing,String},Symbol}
+    Memos() = new(WeakRef[], Dict{Union{Nothing,String},Symbol}())
 end
 
 Serialization.serialize(to::Serialization.AbstractSerializer, ::Memos) = Serialization.serialize_type(to, Memos)

@@ -9,7 +9,8 @@
     cause_repertoire(subsystem.cache, subsystem, mechanism, purview)
 
 The key is `prefix` and the arguments, without the object, so the cache must belong to one object, and each method on it
-needs a prefix of its own: methods without one, or with the same, return each other's values. Arguments that dispatch
+needs a prefix of its own. A call that finds no value is an error if a method of a function with another name has used
+the prefix on that cache; closures and functions without a name are not noticed, and return each other's values. Arguments that dispatch
 tells apart have different keys: an `Int`, an `Int32`, a `Float64` and a `Bool` of equal value, or an enum, a tuple and
 a vector. For text, node sets, directions, `Int`, vectors of `Float64` and tuples of these the key is the same as in C
 and C++. A `repertoire` method calls `f` directly while the configuration of the cache has `cache_repertoires` off.
@@ -49,6 +50,7 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vara
     release_key(key)
     step isa Reservation || return step
     value = try
+        check_prefix(method, cache)
         ensure_stack()
         converted(V, method.original(object, arguments...; keywords...))
     catch
@@ -56,6 +58,22 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vara
         rethrow()
     end
     return complete_with(V, cache, step, value, nothing)::V
+end
+
+# Two methods with the same prefix on one cache would read each other's values. Functions with one name are taken for one
+# that was redefined, and those without a name cannot be told from it.
+function check_prefix(method, cache)
+    name = method.original isa Function ? nameof(method.original) : nameof(typeof(method.original))
+    startswith(string(name), '#') && return
+    hasfield(typeof(cache), :memos) || return
+    other = lock(() -> get!(cache.memos.methods, method.prefix, name), MEMOS_LOCK)
+    other === name && return
+    # After a function was renamed, it suffices to empty the cache.
+    isempty(cache) && return lock(() -> (cache.memos.methods[method.prefix] = name; nothing), MEMOS_LOCK)
+    described = method.prefix === nothing ? "no prefix" : "the prefix $(repr(method.prefix))"
+    throw(PhiCacheError(ERROR_INVALID_ARGUMENT,
+        "the method of $other on this cache has $described, and so has that of $name; each would read the other's " *
+        "values: give each a prefix of its own, as in CachedMethod($name; prefix=$(repr(string(name))))"))
 end
 
 # What else the error says: with a version alone, the objects would read each other's values.

@@ -43,6 +43,24 @@ end
     @test length(system.cache) == 3
 end
 
+cause(s, x) = [s.factor + x]
+effect(s, x) = [s.factor - x]
+
+@testset "two methods with one prefix on one cache are an error" begin
+    system = System(5)
+    for prefix in (nothing, "phi")
+        one, two = CachedMethod(cause; prefix), CachedMethod(effect; prefix)
+        @test one(system.cache, system, 1) == [6]
+        failure = @test_throws PhiCacheError two(system.cache, system, 2)
+        @test contains(failure.value.message, "method of cause on this cache has")
+        @test one(system.cache, system, 2) == [7]
+        @test CachedMethod(cause; prefix)(system.cache, system, 3) == [8]
+        @test two(System(5).cache, system, 2) == [3]
+    end
+    empty!(system.cache)
+    @test CachedMethod(effect; prefix="phi")(system.cache, system, 1) == [4]
+end
+
 @testset "a repertoire method does not use its cache while repertoire caching is off" begin
     config = Config(cache_repertoires=false)
     system = System(2, config)
