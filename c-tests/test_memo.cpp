@@ -218,7 +218,7 @@ void memos_share_a_store_under_prefixes() {
     options.prefix = "one";
     one.emplace([](int n) { return n + 1; }, options);
     CHECK_MESSAGE("has the prefix \"one\"", memo{[](int n) { return n; }, options});
-    CHECK_MESSAGE("such as one in each object of a class, or in each file that includes a header, share one memo or method",
+    CHECK_MESSAGE("in each object of a class, or in each file that includes a header, share one memo or method",
                   memo{[](int n) { return n; }, options});
     memo_options without;
     without.prefix = "one@1";
