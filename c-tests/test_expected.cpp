@@ -111,10 +111,16 @@ void values_that_only_move_are_moved() {
     CHECK_INT(*out, 3);
 }
 
-void a_failure_is_thrown_by_value() {
+void a_failure_is_thrown_where_a_value_is_read() {
     expected<double> number = broken;
+    expected<std::string> text = broken;
     CHECK(!number);
     CHECK_ERROR(status::error_damaged, number.value());
+    CHECK_ERROR(status::error_damaged, *number);
+    CHECK_ERROR(status::error_damaged, *std::as_const(number));
+    CHECK_ERROR(status::error_damaged, *std::move(text));
+    CHECK_ERROR(status::error_damaged, text->size());
+    CHECK_ERROR(status::error_damaged, std::as_const(text)->size());
     number = expected<double>(0.5);
     CHECK(number.value() == 0.5);
     CHECK(number.code() == status::ok);
@@ -127,6 +133,6 @@ int main() {
     RUN(each_value_is_destroyed_once);
     RUN(a_copy_that_fails_leaves_no_value);
     RUN(values_that_only_move_are_moved);
-    RUN(a_failure_is_thrown_by_value);
+    RUN(a_failure_is_thrown_where_a_value_is_read);
     return check_report();
 }

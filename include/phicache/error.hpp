@@ -264,12 +264,12 @@ public:
     const T& value() const& { return check(), state_.value; }
     T value() && { return check(), std::move(state_.value); }
 
-    /// The value, which must exist.
-    T& operator*() & noexcept { return state_.value; }
-    const T& operator*() const& noexcept { return state_.value; }
-    T&& operator*() && noexcept { return std::move(state_.value); }
-    T* operator->() noexcept { return &state_.value; }
-    const T* operator->() const noexcept { return &state_.value; }
+    /// As `value()`: without a value it throws too, which costs nothing behind a test of the object.
+    T& operator*() & { return check(), state_.value; }
+    const T& operator*() const& { return check(), state_.value; }
+    T&& operator*() && { return check(), std::move(state_.value); }
+    T* operator->() { return check(), &state_.value; }
+    const T* operator->() const { return check(), &state_.value; }
 
     /// The failure, or one with `status::ok` if there is a value.
     failure error() const noexcept { return has_value() ? failure(PHICACHE_OK) : state_.cause; }
@@ -278,8 +278,9 @@ public:
 
 private:
     void check() const {
-        if (!has_value()) detail::raise(error());
+        if (!has_value()) raise();
     }
+    [[noreturn, gnu::cold, gnu::noinline]] void raise() const { detail::raise(state_.cause); }
 
     detail::value_or_failure<T> state_;
 };
