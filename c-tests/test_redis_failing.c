@@ -191,6 +191,19 @@ static void a_computed_value_is_not_lost_without_memory_to_send_it(void) {
     free(value);
     CHECK_OK(phicache_config_free(config));
 }
+
+static void a_connection_for_which_there_is_no_memory_is_made_later(void) {
+    phicache_config *config = at_server(0);
+    phicache_redis_cache *cache = new_redis(config);
+    phicache_status status;
+    take_memory();
+    status = set(cache, "k");
+    give_memory_back();
+    CHECK_STATUS(status, PHICACHE_ERROR_OUT_OF_MEMORY);
+    CHECK_OK(set(cache, "k"));
+    CHECK_OK(phicache_redis_cache_free(cache));
+    CHECK_OK(phicache_config_free(config));
+}
 #endif
 
 static void a_server_killed_between_two_calls_raises_no_signal_and_comes_back(void) {
@@ -548,6 +561,7 @@ int main(void) {
     RUN(a_computed_value_is_not_lost_with_the_server);
 #ifndef PHICACHE_SANITIZED
     RUN(a_computed_value_is_not_lost_without_memory_to_send_it);
+    RUN(a_connection_for_which_there_is_no_memory_is_made_later);
 #endif
     RUN(a_server_killed_between_two_calls_raises_no_signal_and_comes_back);
     RUN(a_server_that_was_restarted_while_idle_is_used_at_once);
