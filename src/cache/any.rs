@@ -212,8 +212,8 @@ impl Cache {
         each!(self, near cache => cache.prefetch(key));
     }
 
-    /// Stores many values, at a server in one round trip; calls `stored` for each, in their order, with what `set` would
-    /// return.
+    /// Stores many values, at a server in one round trip; calls `stored` for each, in their order, with what `set`
+    /// would return.
     pub fn set_many<'p>(
         &self,
         pairs: impl Iterator<Item = (&'p [u8], &'p [u8])>,
