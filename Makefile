@@ -28,9 +28,9 @@
 #                  takes TARGETS (names) and SEED
 #   make bench     phicache and its alternatives side by side (benches/peers); takes ten minutes and writes
 #                  benches/reports/performance-peers.md; QUICK=1 takes a minute and only prints the small tables
-#   make bench-iit  a whole program, the analysis of examples/iit, with phicache and with maps in its place (benches/iit);
-#                  part of make bench; takes twenty minutes and writes benches/reports/performance-iit.md; QUICK=1 takes a
-#                  minute after the build and only prints the tables
+#   make bench-iit  a whole program, the analysis of examples/iit, with phicache and with maps in its place
+#                  (benches/iit); part of make bench; takes twenty minutes and writes
+#                  benches/reports/performance-iit.md; QUICK=1 takes a minute after the build and only prints the tables
 #   make bench-redis  the Redis cache, hiredis and the redis crate side by side (benches/redis); takes two minutes and
 #                  writes benches/reports/performance-redis.md; QUICK=1 takes seconds and only prints the tables
 #   make bench-eviction  replays recorded runs in full caches under several eviction policies, moka's and
@@ -51,10 +51,10 @@
 #   make supply-chain  licenses, sources and advisories of all dependencies, checked by cargo-deny (built if missing)
 #   make install   installs into PREFIX (/usr/local), below DESTDIR if set. After make it only copies files, so root
 #                  compiles nothing. build/install_manifest.txt lists the installed files
-#   make dist      a release archive in build/dist: for glibc 2.28 and newer on x86-64, or TARGET by Rust's name, such as
-#                  aarch64-unknown-linux-gnu (docs/releasing.md)
-#   make check-dist  makes the archive twice, and uses it in C, C++, Python and Julia with the libraries of Debian 11; part
-#                  of make check
+#   make dist      a release archive in build/dist: for glibc 2.28 and newer on x86-64, or TARGET by Rust's name, such
+#                  as aarch64-unknown-linux-gnu (docs/releasing.md)
+#   make check-dist  makes the archive twice, and uses it in C, C++, Python and Julia with the libraries of Debian 11;
+#                  part of make check
 #   make header    regenerates include/phicache.h from the Rust sources
 #   make symbols   regenerates the lists of the ABI, c-tests/package/{exported_symbols,abi}.txt, after an intended
 #                  change
@@ -80,8 +80,8 @@ SCALE ?= 8
 BENCH = $(BUILD)/bench
 
 .PHONY: demo test check lint stress soak-redis soak-memory soak-disk truth sanitize memcheck fuzz bench bench-peers \
-        bench-iit bench-redis bench-eviction bench-disk bench-memory bench-julia bench-instructions build package configure install dist check-dist header symbols docs \
-        supply-chain clean distclean toolchain
+        bench-iit bench-redis bench-eviction bench-disk bench-memory bench-julia bench-instructions build package \
+        configure install dist check-dist header symbols docs supply-chain clean distclean toolchain
 
 demo: configure
 	@$(FIND_CMAKE); "$$cmake" --build $(BUILD) --target iit -j $(JOBS)

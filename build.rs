@@ -1,11 +1,11 @@
 //! Writes the C header to OUT_DIR, and sets the SONAME of the shared library that cargo links.
 //!
-//! cbindgen orders items by kind, but the header is read from top to bottom, handle by handle. So cbindgen runs once for
-//! each file in `PARTS`, in that order, and each part begins with the introduction of its file.
+//! cbindgen orders items by kind, but the header is read from top to bottom, handle by handle. So cbindgen runs once
+//! for each file in `PARTS`, in that order, and each part begins with the introduction of its file.
 //!
-//! The functions that all types of cache have are written once, in `src/ffi/api/verbs.rs.in`. Each `verbs! { type, "noun":
-//! verb, … }` in a file instantiates them: they are written to OUT_DIR, where the compiler includes them
-//! (`src/ffi/api/mod.rs`), and replace the macro in the text for cbindgen, which expands no macros.
+//! The functions that all types of cache have are written once, in `src/ffi/api/verbs.rs.in`. Each
+//! `verbs! { type, "noun": verb, … }` in a file instantiates them: they are written to OUT_DIR, where the compiler
+//! includes them (`src/ffi/api/mod.rs`), and replace the macro in the text for cbindgen, which expands no macros.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,8 +75,8 @@ fn main() {
     }
 }
 
-/// The versions of the compiler, and of the crates that Cargo.toml names and this build uses. ring is what rustls computes
-/// with.
+/// The versions of the compiler, and of the crates that Cargo.toml names and this build uses. ring is what rustls
+/// computes with.
 fn built_from(root: &Path) -> String {
     let crates: &[(&str, &[&str])] = &[
         ("", &["blake3", "hashbrown", "libc", "once_cell", "rapidhash", "rustix"]),
@@ -98,7 +98,8 @@ fn built_from(root: &Path) -> String {
     versions.join(", ")
 }
 
-/// Replaces `verbs! { type, "noun": verb, … }` with these verbs of the template, and writes them to the type's own file.
+/// Replaces `verbs! { type, "noun": verb, … }` with these verbs of the template, and writes them to the type's own
+/// file.
 fn instantiate_verbs(mut text: String, template: &str, out: &Path) -> String {
     while let Some(start) = text.find("\nverbs! {") {
         let end = start + text[start..].find('}').expect("verbs! ends") + 1;

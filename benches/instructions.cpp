@@ -109,8 +109,9 @@ void memoize_new(World &world) {
     static std::uint64_t number = 0;
     const Key missing = key(++number);
     phicache_value value;
-    expect(PHICACHE_OK, phicache_dict_cache_memoize(world.growing.get(), missing.bytes(), compute_value, nullptr, nullptr,
-                                                    &value, nullptr));
+    expect(PHICACHE_OK,
+           phicache_dict_cache_memoize(world.growing.get(), missing.bytes(), compute_value, nullptr, nullptr, &value,
+                                       nullptr));
     phicache_value_release(&value);
 }
 
@@ -258,15 +259,19 @@ const Work WORKS[] = {
     {"MICE set, refused by the cut",
      [](World &world, std::size_t place) {
          const phicache_mice record = mice(place + 1, 0.5);
-         expect(PHICACHE_REFUSED_CUT, phicache_mice_cache_set(world.closed.get(), world.mice_keys[place].bytes(), &record));
+         expect(PHICACHE_REFUSED_CUT,
+                phicache_mice_cache_set(world.closed.get(), world.mice_keys[place].bytes(), &record));
      }},
     {"MICE set, refused by phi",
      [](World &world, std::size_t place) {
          const phicache_mice record = mice(place + 1, 0);
-         expect(PHICACHE_REFUSED_PHI, phicache_mice_cache_set(world.parent.get(), world.mice_keys[place].bytes(), &record));
+         expect(PHICACHE_REFUSED_PHI,
+                phicache_mice_cache_set(world.parent.get(), world.mice_keys[place].bytes(), &record));
      }},
-    {"MICE hit and release", [](World &world, std::size_t place) { get_mice(world.parent.get(), world.mice_keys[place]); }},
-    {"MICE hit in a child", [](World &world, std::size_t place) { get_mice(world.child.get(), world.mice_keys[place]); }},
+    {"MICE hit and release",
+     [](World &world, std::size_t place) { get_mice(world.parent.get(), world.mice_keys[place]); }},
+    {"MICE hit in a child",
+     [](World &world, std::size_t place) { get_mice(world.child.get(), world.mice_keys[place]); }},
     {"one entry, C: hit",
      [](World &world, std::size_t) {
          phicache_value value;
@@ -292,13 +297,16 @@ const Work WORKS[] = {
          Value value;
          std::size_t len;
          must(PHICACHE_OK == phicache_dict_cache_get_into(world.one.handle(), world.keys[0].bytes(),
-                                                          reinterpret_cast<std::uint8_t *>(&value), sizeof value, &len));
+                                                          reinterpret_cast<std::uint8_t *>(&value), sizeof value,
+                                                          &len));
          must(len == sizeof value);
      }},
     {"C++: copied hit, get<T>",
      [](World &world, std::size_t) { must(world.one.get<Value>(world.keys[0].bytes())); }},
     {"one entry, C: contains",
-     [](World &world, std::size_t) { must(PHICACHE_OK == phicache_dict_cache_contains(world.one.handle(), world.keys[0].bytes())); }},
+     [](World &world, std::size_t) {
+         must(PHICACHE_OK == phicache_dict_cache_contains(world.one.handle(), world.keys[0].bytes()));
+     }},
     {"C++: contains",
      [](World &world, std::size_t) { must(world.one.contains(world.keys[0].bytes())); }},
     {"one entry, C: memoize on a hit",
@@ -313,7 +321,9 @@ const Work WORKS[] = {
          world.one.memoize(world.keys[0].bytes(), [](phicache::result &) { std::abort(); });
      }},
     {"C++: memoize on a hit, try_memoize",
-     [](World &world, std::size_t) { must(world.one.try_memoize(world.keys[0].bytes(), [](phicache::result &) { std::abort(); })); }},
+     [](World &world, std::size_t) {
+         must(world.one.try_memoize(world.keys[0].bytes(), [](phicache::result &) { std::abort(); }));
+     }},
     {"one entry, C: memoize a number, on a hit",
      [](World &world, std::size_t) {
          phicache_value value;
@@ -406,15 +416,21 @@ const Work WORKS[] = {
      }},
     {"C++: call of a memo", [](World &world, std::size_t) { must(world.memo(0.25, 0.75) == 0.5); }},
     {"two arrays of 8, C: memoize by parts", [](World &world, std::size_t) { distance_in_c(world, SHORT_ARRAY); }},
-    {"C++: two arrays of 8, memoize<double> by parts", [](World &world, std::size_t) { distance_by_parts(world, SHORT_ARRAY); }},
+    {"C++: two arrays of 8, memoize<double> by parts",
+     [](World &world, std::size_t) { distance_by_parts(world, SHORT_ARRAY); }},
     {"C++: two arrays of 8, memo of arrays", [](World &world, std::size_t) { distance_by_memo(world, SHORT_ARRAY); }},
-    {"C++: two arrays of 8, memo of bytes", [](World &world, std::size_t) { distance_by_memo_of_bytes(world, SHORT_ARRAY); }},
-    {"two arrays of 8, C: call of a memo", [](World &world, std::size_t) { distance_by_memo_in_c(world, SHORT_ARRAY); }},
+    {"C++: two arrays of 8, memo of bytes",
+     [](World &world, std::size_t) { distance_by_memo_of_bytes(world, SHORT_ARRAY); }},
+    {"two arrays of 8, C: call of a memo",
+     [](World &world, std::size_t) { distance_by_memo_in_c(world, SHORT_ARRAY); }},
     {"two arrays of 64, C: memoize by parts", [](World &world, std::size_t) { distance_in_c(world, LONG_ARRAY); }},
-    {"C++: two arrays of 64, memoize<double> by parts", [](World &world, std::size_t) { distance_by_parts(world, LONG_ARRAY); }},
+    {"C++: two arrays of 64, memoize<double> by parts",
+     [](World &world, std::size_t) { distance_by_parts(world, LONG_ARRAY); }},
     {"C++: two arrays of 64, memo of arrays", [](World &world, std::size_t) { distance_by_memo(world, LONG_ARRAY); }},
-    {"C++: two arrays of 64, memo of bytes", [](World &world, std::size_t) { distance_by_memo_of_bytes(world, LONG_ARRAY); }},
-    {"two arrays of 64, C: call of a memo", [](World &world, std::size_t) { distance_by_memo_in_c(world, LONG_ARRAY); }},
+    {"C++: two arrays of 64, memo of bytes",
+     [](World &world, std::size_t) { distance_by_memo_of_bytes(world, LONG_ARRAY); }},
+    {"two arrays of 64, C: call of a memo",
+     [](World &world, std::size_t) { distance_by_memo_in_c(world, LONG_ARRAY); }},
     {"new and free", [](World &, std::size_t) { new_dict(nullptr); }},
     {"child new and free", [](World &world, std::size_t) { new_mice(world.cut.get(), world.parent.get()); }},
     {"repertoire key",

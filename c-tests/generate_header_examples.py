@@ -2,8 +2,8 @@
 
 usage: generate_header_examples.py phicache.h OUTPUT.c
 
-Every section but that of the types has an example, and every handle stands in the table of handles: otherwise the generator
-ends with a message. An example that defines a function is a callback; the others are the body of one.
+Every section but that of the types has an example, and every handle stands in the table of handles: otherwise the
+generator ends with a message. An example that defines a function is a callback; the others are the body of one.
 """
 import re
 import sys
@@ -40,7 +40,8 @@ def main():
             name = callback.group(1) if callback else f'example_{len(calls)}'
             source.append(f'static {code}' if callback else f'static int {name}(void) {{\n{code}    return 0;\n}}\n')
             calls.append(f'    {"run_callback" if callback else "run_example"}("{title}", {name});')
-    source += ['int main(void) {', '    give();', *calls, '    remove_scratch(scratch);', '    return check_report();', '}', '']
+    source += ['int main(void) {', '    give();', *calls, '    remove_scratch(scratch);', '    return check_report();',
+               '}', '']
     with open(output, 'w', encoding='utf-8') as file:
         file.write('\n'.join(source))
 

@@ -4,8 +4,8 @@ usage: generate_null_test.py phicache.h OUTPUT.c
 
 A parameter tagged [nullable] in its description takes NULL; any other answers ERROR_INVALID_ARGUMENT, and leaves the
 call's outputs zero. The other arguments are those of null_arguments.h: a parameter for which the tables below have none
-ends the generator, so that a new function cannot stay untested. Statuses of a batch are the call's, not zero, which would
-read as OK.
+ends the generator, so that a new function cannot stay untested. Statuses of a batch are the call's, not zero, which
+would read as OK.
 """
 import re
 import sys
@@ -16,15 +16,19 @@ ARGUMENTS = {
     'const int32_t * indices': 'in.indices', 'const int32_t * state': 'in.state',
     'const char * url': '"redis://host"', 'const char * path': 'in.directory', 'const char *': '"name"',
     'const double *': 'in.tpm', 'const int64_t * values': 'in.integers',
-    'const uint8_t * key': '(const uint8_t *)"bytes"', 'const uint8_t * value': '(const uint8_t *)"bytes"', 'const uint64_t *': 'in.masks', 'const uint8_t * matrix': 'in.matrix',
+    'const uint8_t * key': '(const uint8_t *)"bytes"', 'const uint8_t * value': '(const uint8_t *)"bytes"',
+    'const uint64_t *': 'in.masks', 'const uint8_t * matrix': 'in.matrix',
     'const phicache_cache_options *': '&in.options', 'const phicache_fingerprint *': '&in.fingerprint',
-    'const phicache_mice *': '&in.mice', 'const phicache_bytes * args': '&in.args', 'const phicache_bytes *': '&in.record',
+    'const phicache_mice *': '&in.mice', 'const phicache_bytes * args': '&in.args',
+    'const phicache_bytes *': '&in.record',
     'phicache_config *': 'in.config', 'phicache_key *': 'in.key', 'phicache_cache *': 'in.view',
-    'phicache_dict_cache *': 'in.dict', 'phicache_redis_cache *': 'in.redis', 'phicache_disk_cache *': 'in.disk', 'phicache_purview_cache *': 'in.purview',
-    'phicache_mice_cache *': 'in.mice_cache', 'phicache_memo *': 'in.memo', 'phicache_method *': 'in.method',
+    'phicache_dict_cache *': 'in.dict', 'phicache_redis_cache *': 'in.redis', 'phicache_disk_cache *': 'in.disk',
+    'phicache_purview_cache *': 'in.purview', 'phicache_mice_cache *': 'in.mice_cache',
+    'phicache_memo *': 'in.memo', 'phicache_method *': 'in.method',
     'phicache_subsystem *': 'in.subsystem', 'phicache_lease *': 'in.lease', 'phicache_walk *': 'in.walk',
     'phicache_result *': 'result', 'phicache_reader *': '&in.reader',
-    'phicache_registry_item *': '&out.item', 'phicache_disk_item *': 'out.disk_items', 'phicache_memory_limit *': 'out.limits',
+    'phicache_registry_item *': '&out.item', 'phicache_disk_item *': 'out.disk_items',
+    'phicache_memory_limit *': 'out.limits',
     'phicache_compute compute': 'compute_empty', 'phicache_drop drop': 'drop_nothing',
     'phicache_visit visit': 'visit_nothing', 'void *': '&in',
     'phicache_bytes record': 'in.record', 'phicache_bytes': 'text("bytes")',
@@ -36,26 +40,30 @@ OUTPUTS = {
     'phicache_value *': '&out.value', 'phicache_bytes *': '&out.lent', 'phicache_info *': '&out.info',
     'phicache_stats *': '&out.stats', 'phicache_memory *': '&out.memory', 'phicache_redis_health *': '&out.health',
     'phicache_disk_health *': '&out.disk_health', 'phicache_mice *': '&out.mice',
-    'phicache_entry *': '&out.entry', 'phicache_load_counts *': '&out.counts', 'phicache_disk_item *': '&out.disk_items[0]',
+    'phicache_entry *': '&out.entry', 'phicache_load_counts *': '&out.counts',
+    'phicache_disk_item *': '&out.disk_items[0]',
     'phicache_fingerprint *': '&out.fingerprint', 'phicache_compute *': '&out.compute', 'void **': '&out.user_data',
-    'const uint64_t **': '&out.purviews', 'const uint8_t **': '&out.lent.data', 'uint8_t **': '&out.room', 'double *': '&out.real', 'size_t *': '&out.len',
+    'const uint64_t **': '&out.purviews', 'const uint8_t **': '&out.lent.data', 'uint8_t **': '&out.room',
+    'double *': '&out.real', 'size_t *': '&out.len',
     'uint64_t * out_severed': 'out.severed', 'uint64_t *': '&out.number', 'int32_t * callback_code': '&out.code',
     'phicache_status *': '&out.answered', 'int32_t *': '&out.answered',
     **{f'phicache_{noun} **': f'(phicache_{noun} **)&out.handle'
-       for noun in 'config key cache dict_cache redis_cache disk_cache purview_cache mice_cache memo method subsystem lease walk'.split()},
+       for noun in ('config', 'key', 'cache', 'dict_cache', 'redis_cache', 'disk_cache', 'purview_cache', 'mice_cache',
+                    'memo', 'method', 'subsystem', 'lease', 'walk')},
 }
-GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *', 'phicache_redis_health *', 'phicache_disk_health *',
-           'phicache_entry *', 'phicache_load_counts *', 'phicache_disk_item *'}
+GROWING = {'phicache_stats *', 'phicache_memory *', 'phicache_mice *', 'phicache_redis_health *',
+           'phicache_disk_health *', 'phicache_entry *', 'phicache_load_counts *', 'phicache_disk_item *'}
 FUNCTIONS = ('phicache_compute', 'phicache_drop', 'phicache_visit')
-SPECIAL = {('phicache_cache_redis_health', 'cache'): 'in.redis_view', ('phicache_cache_disk_health', 'cache'): 'in.disk_view',
-           ('phicache_reader_init', 'reader'): '&out.reader',
-           ('phicache_cache_disk_sync', 'cache'): 'in.disk_view',
+SPECIAL = {('phicache_cache_redis_health', 'cache'): 'in.redis_view',
+           ('phicache_cache_disk_health', 'cache'): 'in.disk_view',
+           ('phicache_cache_disk_sync', 'cache'): 'in.disk_view', ('phicache_reader_init', 'reader'): '&out.reader',
            # It has no effect without a cache.
            ('phicache_memo_new', 'prefix'): 'NULL',
            ('phicache_redis_mice_cache_new', 'parent'): 'in.redis_mice',
            # The caches of one system on disk have one configuration.
            ('phicache_disk_mice_cache_new', 'config'): 'NULL', ('phicache_mice_cache_new', 'config'): 'NULL',
-           ('phicache_disk_mice_cache_new', 'parent'): 'in.disk_mice', ('phicache_mice_cache_new', 'parent'): 'in.disk_mice',
+           ('phicache_disk_mice_cache_new', 'parent'): 'in.disk_mice',
+           ('phicache_mice_cache_new', 'parent'): 'in.disk_mice',
            **{(f'phicache_{function}', 'path'): 'in.bundle'
               for function in ('cache_save', 'cache_load', 'disk_cache_open', 'bundle_describe')},
            ('phicache_mice_cache_memoize', 'compute'): 'compute_mice', ('phicache_registry_list', 'capacity'): '1'}
@@ -158,8 +166,8 @@ def main():
         function = entry[1]
         if entry in inside:
             # Each with its own key, so that the call does not find a value.
-            text += [f'    CHECK_OK(phicache_dict_cache_memoize(in.dict, text("{function}"), test_{function}, NULL, NULL, '
-                     '&out.value, NULL));', '    phicache_value_release(&out.value);']
+            text += [f'    CHECK_OK(phicache_dict_cache_memoize(in.dict, text("{function}"), test_{function}, NULL, '
+                     'NULL, &out.value, NULL));', '    phicache_value_release(&out.value);']
         else:
             text.append(f'    test_{function}();')
     text += ['    free_arguments();', '    return check_report();', '}', '']

@@ -54,8 +54,8 @@ static void run_example(const char *section, int (*example)(void)) {
     const int before = used;
     const int ended = example();
     if (!check_count(ended == 0 && used > before && phicache_last_error()[0] == '\0'))
-        fprintf(stderr, "the example of \"%s\" returns %d, uses %d things, error: \"%s\"\n", section, ended, used - before,
-                phicache_last_error());
+        fprintf(stderr, "the example of \"%s\" returns %d, uses %d things, error: \"%s\"\n", section, ended,
+                used - before, phicache_last_error());
 }
 
 /* A callback of an example computes a value. */

@@ -1,4 +1,4 @@
-/* mice_sample.h: a network of three nodes, its subsystem and a cut, and MICE records, for the C tests of MICE caches. */
+/* mice_sample.h: a network of three nodes, its subsystem and a cut, and MICE records, for C tests of MICE caches. */
 #ifndef PHICACHE_MICE_SAMPLE_H
 #define PHICACHE_MICE_SAMPLE_H
 

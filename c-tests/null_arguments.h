@@ -207,8 +207,8 @@ static inline void check_null_taken(const char *function, const char *parameter,
 static inline void check_told(const char *function, const char *null, const char *parameter, phicache_status told,
                               phicache_status status) {
     if (told != status)
-        fprintf(stderr, "%s with %s NULL is %s, and %s says %s\n", function, null, phicache_status_name(status), parameter,
-                phicache_status_name(told));
+        fprintf(stderr, "%s with %s NULL is %s, and %s says %s\n", function, null, phicache_status_name(status),
+                parameter, phicache_status_name(told));
     check_count(told == status);
 }
 

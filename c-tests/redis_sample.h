@@ -9,8 +9,8 @@
 
 static redis_server server;
 
-/* Starts a server; returns 0 if no redis-server was found. If REDIS_TEST_ACL is set, such as to "-@all +get", the library
- * logs in as a user who may use only these commands; the test itself logs in as the default user. */
+/* Starts a server; returns 0 if no redis-server was found. If REDIS_TEST_ACL is set, such as to "-@all +get", the
+ * library logs in as a user who may use only these commands; the test itself logs in as the default user. */
 static inline int start_server(void) {
     const char *acl = getenv("REDIS_TEST_ACL");
     char options[512];

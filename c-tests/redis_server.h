@@ -9,9 +9,10 @@
  *     redis_server_thaw(&server);
  *     redis_server_stop(&server);
  *
- * The program is that in PHICACHE_REDIS_SERVER, or redis-server or valkey-server in the PATH. Each server has a guardian
- * process, which stops it and deletes its folder when the test ends, even by a crash. `redis_server_ask` sends commands
- * to a server without the library. If a server cannot be started or controlled, the test program ends with one line.
+ * The program is that in PHICACHE_REDIS_SERVER, or redis-server or valkey-server in the PATH. Each server has a
+ * guardian process, which stops it and deletes its folder when the test ends, even by a crash. `redis_server_ask` sends
+ * commands to a server without the library. If a server cannot be started or controlled, the test program ends with one
+ * line.
  *
  * Include this first, because it requests POSIX. For C99 and later, and C++. */
 #ifndef PHICACHE_REDIS_SERVER_H
@@ -163,7 +164,8 @@ static inline void redis_server_spawn(redis_server *server) {
             arguments[count++] = server->program;
             for (i = 0; i < sizeof usual / sizeof *usual; i++) arguments[count++] = (char *)(uintptr_t)usual[i];
         }
-        for (word = strtok(options, " "); word != NULL && count < 63; word = strtok(NULL, " ")) arguments[count++] = word;
+        for (word = strtok(options, " "); word != NULL && count < 63; word = strtok(NULL, " "))
+            arguments[count++] = word;
         arguments[count] = NULL;
         setpgid(0, server->guardian);
         signal(SIGPIPE, SIG_DFL);

@@ -128,7 +128,8 @@ void an_option_without_effect_is_an_error() {
     using namespace std::chrono_literals;
     using phicache::redis_cache;
     const cache_options ttl = with([](cache_options& o) { o.ttl = 1h; });
-    CHECK_MESSAGE("options->ttl_ms has no effect on a cache in this process; it is for caches in Redis", dict_cache(ttl));
+    CHECK_MESSAGE("options->ttl_ms has no effect on a cache in this process; it is for caches in Redis",
+                  dict_cache(ttl));
     CHECK_MESSAGE("options->ttl_ms has no effect", phicache::purview_cache(ttl));
     CHECK_MESSAGE("options->ttl_ms has no effect", dict_cache::shared(identity_of("options"), "role", ttl));
     CHECK_MESSAGE("options->ttl_ms has no effect on a cache on disk", phicache::disk_cache("context", ttl));

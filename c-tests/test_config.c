@@ -1,7 +1,7 @@
 /* test_config.c: defaults, the environment, setters.
  *
- * The environment is read once in a process, at the first use. So each case that sets variables runs in a child process:
- * this program, with the name of the case as its argument.
+ * The environment is read once in a process, at the first use. So each case that sets variables runs in a child
+ * process: this program, with the name of the case as its argument.
  */
 #define _POSIX_C_SOURCE 200809L /* setenv, fork, waitpid */
 

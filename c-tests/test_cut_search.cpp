@@ -80,7 +80,8 @@ struct counts {
     int inherited = 0, wrong = 0;
 };
 
-/// Compares what the cache of a cut system inherits with a search under the cut. A MICE with φ = 0 has an empty purview.
+/// Compares what the cache of a cut system inherits with a search under the cut. A MICE with φ = 0 has an empty
+/// purview.
 void compare(const network& net, const std::vector<mice<>>& uncut, const cut& severed, counts& count) {
     for (const mice<>& found : uncut) {
         if (severed.damages(found.dir, found.mechanism, found.purview)) continue;

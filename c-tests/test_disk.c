@@ -277,10 +277,12 @@ static void a_memo_needs_a_version(void) {
     phicache_memo *memo;
     phicache_key *arguments;
     phicache_value value;
-    CHECK_STATUS(phicache_memo_new(NULL, compute_answer, &computed, NULL, PHICACHE_MEMORY_CONFIGURED, 0, view(cache), "f", &memo),
+    CHECK_STATUS(phicache_memo_new(NULL, compute_answer, &computed, NULL, PHICACHE_MEMORY_CONFIGURED, 0, view(cache),
+                                   "f", &memo),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK(strstr(phicache_last_error(), "@1") != NULL);
-    CHECK_OK(phicache_memo_new(NULL, compute_answer, &computed, NULL, PHICACHE_MEMORY_CONFIGURED, 0, view(cache), "f@1", &memo));
+    CHECK_OK(phicache_memo_new(NULL, compute_answer, &computed, NULL, PHICACHE_MEMORY_CONFIGURED, 0, view(cache), "f@1",
+                               &memo));
     CHECK_OK(phicache_key_new(&arguments));
     CHECK_OK(phicache_key_add_int(arguments, 3));
     CHECK_OK(phicache_memo_call(memo, arguments, NULL, &value, NULL));

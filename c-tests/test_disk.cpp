@@ -1,4 +1,5 @@
-/// test_disk.cpp: disk caches in C++: typed values, functions, memos that the next object finds, options, statuses, and what is in a directory. (How the library treats files is in tests/disk*.rs and test_disk.c.)
+/// test_disk.cpp: disk caches in C++: typed values, functions, memos that the next object finds, options, statuses, and
+/// what is in a directory. (How the library treats files is in tests/disk*.rs and test_disk.c.)
 #include "scratch.h"  // first: it requests POSIX
 
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
-// test_exception.cpp: an exception that escapes from a C callback, or a thread that ends there, ends the process with one
-// line that names the function.
+// test_exception.cpp: an exception that escapes from a C callback, or a thread that ends there, ends the process with
+// one line that names the function.
 
 #include <pthread.h>
 
@@ -95,7 +95,8 @@ std::string last_words(void (*work)()) {
     close(ends[1]);
     std::string words;
     char piece[256];
-    for (ssize_t got; (got = read(ends[0], piece, sizeof piece)) > 0;) words.append(piece, static_cast<std::size_t>(got));
+    for (ssize_t got; (got = read(ends[0], piece, sizeof piece)) > 0;)
+        words.append(piece, static_cast<std::size_t>(got));
     close(ends[0]);
     int status = 0;
     waitpid(child, &status, 0);

@@ -1,6 +1,7 @@
 /* test_handles.c: every function with an invalid handle: freed, of another type, null, or no handle at all.
  *
- * For each type one function makes every call with an invalid handle; the test passes each kind of invalid handle to it.
+ * For each type one function makes every call with an invalid handle; the test passes each kind of invalid handle to
+ * it.
  */
 #include "sample.h"
 

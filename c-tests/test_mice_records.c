@@ -16,7 +16,8 @@ static int32_t compute_given(void *user_data, void *call_data, phicache_bytes ke
 }
 
 /* Every way of storing a record under a key. */
-static void check_stores(phicache_mice_cache *cache, phicache_bytes key, phicache_mice given, phicache_status expected) {
+static void check_stores(phicache_mice_cache *cache, phicache_bytes key, phicache_mice given,
+                         phicache_status expected) {
     phicache_cache *view = NULL;
     phicache_mice mice;
     phicache_value value = unset_value();

@@ -94,7 +94,8 @@ static void a_failed_computation_and_bad_parts_are_reported(void) {
     int32_t code = 0, fail = 7;
     make_cache();
     parts[0] = text("a"), parts[1] = text("b");
-    CHECK_STATUS(phicache_cache_memoize_parts(cache, parts, 2, echo, NULL, &fail, &value, &code), PHICACHE_ERROR_CALLBACK);
+    CHECK_STATUS(phicache_cache_memoize_parts(cache, parts, 2, echo, NULL, &fail, &value, &code),
+                 PHICACHE_ERROR_CALLBACK);
     CHECK_INT(code, 7);
     CHECK_NO_VALUE(value);
     CHECK_STATUS(phicache_cache_get_parts(cache, parts, 2, &value), PHICACHE_MISS);
@@ -148,7 +149,8 @@ static void a_reader_reads_and_copies_as_the_cache_does(void) {
     CHECK_OK(phicache_reader_copy(&reader, text("k"), buffer, sizeof buffer, &len));
     CHECK_BYTES(buffer, len, "new", 3);
     phicache_reader_release(&reader);
-    CHECK_STATUS(phicache_reader_copy(&reader, text("k"), buffer, sizeof buffer, &len), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_reader_copy(&reader, text("k"), buffer, sizeof buffer, &len),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_CONTAINS(phicache_last_error(), "released");
     phicache_reader_release(&reader);
     phicache_reader_release(NULL);

@@ -102,7 +102,8 @@ static int32_t through_mice(uint64_t depth, phicache_result *result) {
     static phicache_mice found;
     VALUE_OF_THE_CALL;
     found.struct_size = sizeof found;
-    END_OF_THE_CALL(phicache_mice_cache_memoize(mice_cache, bytes(&depth, 8), nest, NULL, &depth, &found, &value, NULL));
+    END_OF_THE_CALL(phicache_mice_cache_memoize(mice_cache, bytes(&depth, 8), nest, NULL, &depth, &found, &value,
+                                                NULL));
 }
 
 static way *volatile ask_without; /* volatile, so that the compiler cannot optimize the recursion */

@@ -126,7 +126,8 @@ static void keys_are_called_as_the_documentation_says(void) {
 
 static void keys_of_other_programs_are_neither_counted_nor_removed(void) {
     const char *const others[] = {"phicache", "phicache2/2:raw:k", "phicach", "PHICACHE/2:raw:k", "session:17",
-                                  "\"\\x00\\xff\\x80\"", "\"phicache\\x00/2:raw:k\"", "\"*\"", "\"[p]hicache/2:raw:k\""};
+                                  "\"\\x00\\xff\\x80\"", "\"phicache\\x00/2:raw:k\"", "\"*\"",
+                                  "\"[p]hicache/2:raw:k\""};
     const size_t count = sizeof others / sizeof *others;
     phicache_config *config = at_server(0);
     phicache_redis_cache *cache = new_redis(config);
@@ -204,8 +205,9 @@ static void values_expire(void) {
         phicache_config *config = at_server(whole);
         phicache_cache_options options = no_options();
         phicache_redis_cache *cache, *lasting = new_redis(config);
-        const char *const names[2][3] = {{"PTTL phicache/2:raw:set", "PTTL phicache/2:raw:many", "PTTL phicache/2:raw:made"},
-                                         {"PTTL set", "PTTL many", "PTTL made"}};
+        const char *const names[2][3] = {
+            {"PTTL phicache/2:raw:set", "PTTL phicache/2:raw:many", "PTTL phicache/2:raw:made"},
+            {"PTTL set", "PTTL many", "PTTL made"}};
         const phicache_bytes many = text("many");
         answer value = answers("computed");
         phicache_value out = unset_value();
@@ -345,8 +347,8 @@ static void memos_and_methods_work_on_it(void) {
     answer value = answers("computed"), of_object = answers("for the object");
     CHECK_OK(phicache_key_new(&args));
     CHECK_OK(phicache_key_add_int(args, 17));
-    CHECK_OK(phicache_memo_new(config, compute_answer, &value, NULL, PHICACHE_MEMORY_CONFIGURED, 0, view_of(cache), "memo",
-                               &memo));
+    CHECK_OK(phicache_memo_new(config, compute_answer, &value, NULL, PHICACHE_MEMORY_CONFIGURED, 0, view_of(cache),
+                               "memo", &memo));
     CHECK_OK(phicache_memo_call(memo, args, NULL, &out, NULL));
     CHECK_VALUE(out, "computed");
     phicache_value_release(&out);

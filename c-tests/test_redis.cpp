@@ -186,7 +186,8 @@ void values_without_checksums_are_plain() {
     char answer[64];
     CHECK_INT(redis_server_ask(&server, "GET phicache/2:raw!plain:key", answer, sizeof answer), 8);
     CHECK_TEXT(answer, "as it is");
-    CHECK_INT(redis_server_ask(&server, "GET phicache/2:raw:key", answer, sizeof answer), 6 + 8 + 16); // value, cost, seal
+    constexpr int VALUE = 6, COST = 8, SEAL = 16;
+    CHECK_INT(redis_server_ask(&server, "GET phicache/2:raw:key", answer, sizeof answer), VALUE + COST + SEAL);
     CHECK_CHARS(*bare.get("key"), "as it is");
     CHECK_CHARS(*sealed.get("key"), "sealed");
 }
@@ -210,7 +211,8 @@ void values_expire() {
 void mice_are_inherited_unless_the_cut_damages_them() {
     const config own = at_server();
     const phicache::subsystem uncut = whole(), severed = uncut.under(phicache::cut::bipartition(3, {0}, {1, 2}));
-    mice_cache parent = mice_cache::redis(uncut, nullptr, {}, own), child = mice_cache::redis(severed, &parent, {}, own);
+    mice_cache parent = mice_cache::redis(uncut, nullptr, {}, own);
+    mice_cache child = mice_cache::redis(severed, &parent, {}, own);
     const auto kept = phicache::mice_key(nullptr, direction::effect, {1});
     const auto lost = phicache::mice_key(nullptr, direction::effect, {0});
     CHECK(parent.set(kept, phicache::mice{direction::effect, {1}, {2}, 0.5, std::vector<double>{0.25, 0.75}}).stored());

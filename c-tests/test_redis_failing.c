@@ -472,7 +472,8 @@ static void no_message_has_the_password(void) {
     const char *const urls[] = {"redis://worker:hunter2@127.0.0.1:1/0", "redis://worker:hunter2@",
                                 "redis://worker:hunter2@host:port:port", "rediss://worker:hunter2@127.0.0.1:1/0",
                                 "unix://worker:hunter2@/nowhere?db=x", "redis://127.0.0.1:1?pass=hunter2",
-                                "redis://127.0.0.1:1?pass=hunter2&timeout_ms=no", "hunter2://hunter2", "redis:hunter2@127.0.0.1"};
+                                "redis://127.0.0.1:1?pass=hunter2&timeout_ms=no", "hunter2://hunter2",
+                                "redis:hunter2@127.0.0.1"};
     size_t i;
     for (i = 0; i < sizeof urls / sizeof *urls; i++) {
         phicache_config *config = NULL;

@@ -36,7 +36,8 @@ static int32_t compute_slowly(void *user_data, void *call_data, phicache_bytes k
 }
 
 /* The origin of the value, which is one of the two expected, or the status if there is no value. */
-static int64_t ask_for(phicache_redis_cache *cache, const char *key, board *all, const char *words, const char *others) {
+static int64_t ask_for(phicache_redis_cache *cache, const char *key, board *all, const char *words,
+                       const char *others) {
     union {
         const char *words;
         void *data;

@@ -93,8 +93,8 @@ static phicache_status by_purviews(plan *self, phicache_value *value, int32_t *c
     size_t count;
     phicache_status status;
     CHECK_OK(phicache_purview_cache_new(NULL, NULL, &cache));
-    status = phicache_purview_cache_memoize(cache, PHICACHE_CAUSE, 1, compute_plan, self, NULL, &purviews, &count, value,
-                                            code);
+    status = phicache_purview_cache_memoize(cache, PHICACHE_CAUSE, 1, compute_plan, self, NULL, &purviews, &count,
+                                            value, code);
     CHECK(purviews == NULL && count == 0);
     CHECK_OK(phicache_purview_cache_free(cache));
     return status;

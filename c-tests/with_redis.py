@@ -2,8 +2,9 @@
 
 usage: with_redis.py [SERVER-OPTION...] -- COMMAND...
 
-The server is the program in PHICACHE_REDIS_SERVER, or redis-server, or valkey-server; without one the exit status is 77.
-It listens on a unix socket in a new folder, and is stopped after the command. The exit status is that of the command.
+The server is the program in PHICACHE_REDIS_SERVER, or redis-server, or valkey-server; without one the exit status is
+77. It listens on a unix socket in a new folder, and is stopped after the command. The exit status is that of the
+command.
 """
 import os
 import shutil

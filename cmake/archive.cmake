@@ -69,7 +69,8 @@ if(phicache_objcopy MATCHES "llvm" AND NOT CMAKE_CROSSCOMPILING)
   endif()
 endif()
 if(phicache_objcopy AND NOT PHICACHE_CARGO_PROFILE STREQUAL dev)  # a copy is faster, and tests do not mind
-  set(copy_archive ${phicache_objcopy} --enable-deterministic-archives --remove-section=.llvmbc --remove-section=.llvmcmd)
+  set(copy_archive ${phicache_objcopy} --enable-deterministic-archives --remove-section=.llvmbc
+                   --remove-section=.llvmcmd)
   if(phicache_debug_file AND NOT phicache_objcopy MATCHES "llvm")  # GNU ld does not read what LLVM's 14 makes then
     list(APPEND copy_archive --strip-debug)
   endif()

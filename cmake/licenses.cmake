@@ -22,8 +22,8 @@ endforeach()
 list(SORT manifests)  # cargo lists them in the order in which it finished them
 list(REMOVE_DUPLICATES manifests)
 
-string(CONCAT text "libphicache contains Rust's standard library (MIT OR Apache-2.0, https://www.rust-lang.org), if gcc "
-                   "linked it libgcc's unwinder (GPL-3.0-or-later WITH GCC-exception-3.1), and these crates.\n")
+string(CONCAT text "libphicache contains Rust's standard library (MIT OR Apache-2.0, https://www.rust-lang.org), if "
+                   "gcc linked it libgcc's unwinder (GPL-3.0-or-later WITH GCC-exception-3.1), and these crates.\n")
 foreach(manifest IN LISTS manifests)
   get_filename_component(folder "${manifest}" DIRECTORY)
   file(STRINGS "${manifest}" lines REGEX "^(name|version|license) = ")

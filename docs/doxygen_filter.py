@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Prepares a file for doxygen: doxygen_filter.py FILE
 
-In phicache.h, the introduction becomes the description of the file, and each section a group; in the header itself these
-are plain comments, to be read from top to bottom. In the C++ headers, namespace `detail` is left out, memos and methods
-get the calls that they inherit from it, and @copydoc becomes a sentence. In the pages, links to files outside the
-reference become text.
+In phicache.h, the introduction becomes the description of the file, and each section a group; in the header itself
+these are plain comments, to be read from top to bottom. In the C++ headers, namespace `detail` is left out, memos and
+methods get the calls that they inherit from it, and @copydoc becomes a sentence. In the pages, links to files outside
+the reference become text.
 """
 import re
 import sys
@@ -56,7 +56,8 @@ elif sys.argv[1].endswith(".hpp"):
     cut_out(r"^template <>\n(?:struct std::|class \w+<detail::).*?^\};$")
     cut_out(r"^namespace detail \{.*?^\}  // namespace detail$")
     # Declarations that only the library uses.
-    cut_out(r"(?:^ *///[^\n]*\n)*^ *template <class Fill>\n *(?:explicit )?\w+\(detail::filled_by_c.*?\{.*?\}\)?[^\n]*$")
+    cut_out(r"(?:^ *///[^\n]*\n)*^ *template <class Fill>\n *(?:explicit )?\w+\(detail::filled_by_c.*?\{.*?\}\)?"
+            r"[^\n]*$")
     cut_out(r"^ *using \w+ =\s+(?:typename )?detail::[^;]*;$")
     cut_out(r"^template <class F>\n\w+\([^;]*-> [^;]*detail::[^;]*;$")
     text = re.sub(r"^(class [^:;{]*?)\s*: (?:private |public )?detail::[^{,]*\{", r"\1 {", text, flags=re.M)
@@ -65,7 +66,8 @@ elif sys.argv[1].endswith(".hpp"):
                   r"/// As `\1`; an error is returned, not thrown.\n\2", text)
     text = re.sub(r"/// @copydoc (\w+)", r"/// As `\1`.", text)
 elif sys.argv[1].endswith(".md"):
-    pages = re.findall(r"[\w-]+\.md", re.search(r"^INPUT .*", open("docs/Doxyfile", encoding="utf-8").read(), re.M).group(0))
+    settings = open("docs/Doxyfile", encoding="utf-8").read().replace("\\\n", "")
+    pages = re.findall(r"[\w-]+\.md", re.search(r"^INPUT .*", settings, re.M).group(0))
     text = re.sub(r"!\[([^]]*)\]\((?:[^)]*/)?([^)/]+)\)", r"![\1](\2)", text)
     # Pages outside the reference are named, not linked.
     text = re.sub(r"(?<!!)\[([^]]+)\]\(((?!https?:)[^)]+)\)",

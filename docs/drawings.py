@@ -30,7 +30,8 @@ class Picture:
             if clear:
                 width = 6.6 * len(line)
                 left = x - width * {"start": 0, "middle": 0.5, "end": 1}[anchor]
-                self.parts.append(f'<rect x="{left:g}" y="{y + 16 * at - 12:g}" width="{width:g}" height="16" fill="{WHITE}"/>')
+                self.parts.append(f'<rect x="{left:g}" y="{y + 16 * at - 12:g}" width="{width:g}" height="16" '
+                                  f'fill="{WHITE}"/>')
             self.text(x, y + 16 * at, line, size=12, anchor=anchor, fill=fill)
 
     def box(self, x, y, width, height, label="", fill=PALE, size=13, bold=False, round_by=3, dash=False, below=""):
@@ -138,16 +139,18 @@ def store():
     p.row(24, 566, 40, [(80, "shares", ORANGE), (80, "key len", WHITE), (66, "units", WHITE), (50, "access", BLUE),
                         (50, "credits", BLUE), (80, "value len", WHITE), (150, "cost, then link", BLUE),
                         (120, "key", GREEN), (30, "", PALE), (146, "value", GREEN)], size=12)
-    for left, width, size in ((24, 80, "4"), (104, 80, "4"), (184, 66, "2"), (250, 50, "1"), (300, 50, "1"), (350, 80, "4"),
-                              (430, 150, "8")):
+    for left, width, size in ((24, 80, "4"), (104, 80, "4"), (184, 66, "2"), (250, 50, "1"), (300, 50, "1"),
+                              (350, 80, "4"), (430, 150, "8")):
         p.note(left + width / 2, 622, size, anchor="middle")
     p.note(715, 622, "up to 15", anchor="middle")
     p.box(24, 644, 14, 14, "", ORANGE)
-    p.note(46, 656, "shares: a flag while the table has the entry, and a count of the other owners: the maker, counted pins, "
-           "the retire list")
+    p.note(46, 656, "shares: a flag while the table has the entry, and a count of the other owners: the maker, counted "
+           "pins, the retire list")
     p.box(24, 668, 14, 14, "", BLUE)
-    p.note(46, 680, "access: set by the first hit, in a cache that evicts; credits and cost: for eviction, only the writer uses them")
-    p.note(46, 704, "units: the distance to the start of the chunk, in 16 bytes. So a block finds its chunk without a search.")
+    p.note(46, 680, "access: set by the first hit, in a cache that evicts; credits and cost: for eviction, only the "
+           "writer uses them")
+    p.note(46, 704, "units: the distance to the start of the chunk, in 16 bytes. So a block finds its chunk without a "
+           "search.")
     p.note(46, 728, "link: when the entry has left the table, the next one on the retire list or on the list of holes.")
     p.note(46, 752, "Key and value are never written again once the entry is in a table: readers need no lock.")
     return p
@@ -211,7 +214,8 @@ def flight():
     p.arrow((150, 220), (300, 220))
     p.note(225, 194, "a caller misses,", "and becomes owner", anchor="middle")
     p.arrow((470, 205), (580, 205), (580, 130), (690, 130))
-    p.note(594, 194, "the owner completes; the value is", "stored, unless the key was removed", "or the cache cleared meanwhile")
+    p.note(594, 194, "the owner completes; the value is", "stored, unless the key was removed",
+           "or the cache cleared meanwhile")
     p.arrow((360, 260), (360, 370))
     p.note(350, 302, "the owner fails,", "and only its caller", "gets the error", anchor="end")
     p.arrow((420, 370), (420, 260))
@@ -220,10 +224,10 @@ def flight():
     p.note(580, 386, "nobody waits to take over,", anchor="middle")
     p.note(580, 430, "or the key was removed", anchor="middle")
     p.arrow((345, 180), (345, 110), (425, 110), (425, 180))
-    p.note(385, 84, "a caller that cannot wait, because that would close", "a cycle, computes too: the first value counts",
-           anchor="middle")
-    p.note(30, 474, "Other callers of the key wait while it is pending. A caller that asks for the key that it computes "
-           "itself gets an error.")
+    p.note(385, 84, "a caller that cannot wait, because that would close",
+           "a cycle, computes too: the first value counts", anchor="middle")
+    p.note(30, 474, "Other callers of the key wait while it is pending. A caller that asks for the key that it "
+           "computes itself gets an error.")
     return p
 
 

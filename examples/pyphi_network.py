@@ -1,9 +1,9 @@
 # The network of a PyPhi program as phicache takes it, here by ctypes: its rows, connections and state.
 #
 # PyPhi's network.tpm has an axis for each node, and a last one: tpm[s0, s1, …, k] is the probability that node k is ON
-# after a state in which node 0 is s0, node 1 is s1, and so on. phicache takes rows: row i is for the state in which node
-# k is bit k of i. In the memory of a numpy array the rows have another order, in which node 0 is the highest bit. They
-# have the same size, so no function notices if they are passed: the fingerprint is that of another network.
+# after a state in which node 0 is s0, node 1 is s1, and so on. phicache takes rows: row i is for the state in which
+# node k is bit k of i. In the memory of a numpy array the rows have another order, in which node 0 is the highest bit.
+# They have the same size, so no function notices if they are passed: the fingerprint is that of another network.
 #
 # With numpy, the rows are numpy.ascontiguousarray(network.tpm.reshape((2**n, n), order="F"), dtype=float). This program
 # does without numpy and PyPhi. It prints the first fingerprint of docs/keys.md:

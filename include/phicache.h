@@ -147,7 +147,8 @@
 #define PHICACHE_VERSION_MAJOR 0
 #define PHICACHE_VERSION_MINOR 2
 #define PHICACHE_VERSION_PATCH 0
-#define PHICACHE_VERSION_NUMBER (PHICACHE_VERSION_MAJOR * 65536u + PHICACHE_VERSION_MINOR * 256u + PHICACHE_VERSION_PATCH)
+#define PHICACHE_VERSION_NUMBER \
+    (PHICACHE_VERSION_MAJOR * 65536u + PHICACHE_VERSION_MINOR * 256u + PHICACHE_VERSION_PATCH)
 
 /* Warns of an unchecked status: of a constructor, or of a call that makes a key, a node set, a cut or a fingerprint. */
 #ifndef PHICACHE_MUST_USE
@@ -165,11 +166,11 @@ extern "C" {
 /* Types ---------------------------------------------------------------------------------------------------------------
  *
  * A struct that begins with `struct_size` may grow at its end: set that field to `sizeof` of the struct before every
- * call. `phicache_memory memory = { 0 };` (in C++ `{}`), then `memory.struct_size = sizeof memory;`, compiles without a
- * warning; `{ sizeof memory }` leaves fields out, which `-Wextra` reports. All other structs are final. An input struct
- * may come from an older header: the fields that it lacks count as zero. It may come from a newer header: the fields
- * that this library does not know must be zero, or the call is ERROR_INVALID_ARGUMENT. A `reserved` field must be zero
- * too.
+ * call. `phicache_memory memory = { 0 };` (in C++ `{}`), then `memory.struct_size = sizeof memory;`, compiles without
+ * a warning; `{ sizeof memory }` leaves fields out, which `-Wextra` reports. All other structs are final. An input
+ * struct may come from an older header: the fields that it lacks count as zero. It may come from a newer header: the
+ * fields that this library does not know must be zero, or the call is ERROR_INVALID_ARGUMENT. A `reserved` field must
+ * be zero too.
  */
 
 /** Success. */
@@ -394,7 +395,7 @@ typedef struct phicache_walk phicache_walk;
 /** What a call returns: 0 is OK, positive numbers are normal outcomes, negative numbers are errors. */
 typedef int32_t phicache_status;
 
-/** Bytes that are borrowed for the duration of a call. If the length is 0, the pointer may have any value, also NULL. */
+/** Bytes that are borrowed for the duration of a call. If the length is 0, the pointer may be anything, also NULL. */
 typedef struct phicache_bytes {
     /** The first byte. */
     const uint8_t *data;
@@ -584,8 +585,8 @@ typedef void (*phicache_drop)(void *user_data);
 
 /**
  * Options of a new cache. A field that is zero has its default. An option that has no effect on a cache of this type,
- * such as `ttl_ms` on a dict cache, is an ERROR_INVALID_ARGUMENT; `phicache_mice_cache_new` takes all, because there the
- * configuration chooses where the values are. Grows at its end.
+ * such as `ttl_ms` on a dict cache, is an ERROR_INVALID_ARGUMENT; `phicache_mice_cache_new` takes all, because there
+ * the configuration chooses where the values are. Grows at its end.
  */
 typedef struct phicache_cache_options {
     /** `sizeof(phicache_cache_options)`, set by the caller. */
@@ -593,9 +594,9 @@ typedef struct phicache_cache_options {
     /** A name of 1 to 63 bytes, without control characters, which no other cache has; NULL for no name. */
     const char *name;
     /**
-     * The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory. For
-     * disk caches: the most bytes that all files in the directory may take, at least 1 MiB. The directory keeps it; 0 is
-     * what it keeps, or 8 GiB. While a value replaces another, both count. `on_full` says what happens then.
+     * The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory.
+     * For disk caches: the most bytes that all files in the directory may take, at least 1 MiB. The directory keeps
+     * it; 0 is what it keeps, or 8 GiB. While a value replaces another, both count. `on_full` says what happens then.
      */
     uint64_t max_bytes;
     /** For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never. */
@@ -603,8 +604,8 @@ typedef struct phicache_cache_options {
     /**
      * Milliseconds that one process may take to compute a value before another computes it too, at most 10^14. For
      * caches in Redis, 0 lets every process compute at once; a value that takes longer is returned and not stored, so
-     * give more than the longest computation takes; see "Redis cache". For disk caches, it is between hosts only, and 0
-     * lets each host compute; see "Disk cache".
+     * give more than the longest computation takes; see "Redis cache". For disk caches, it is between hosts only, and
+     * 0 lets each host compute; see "Disk cache".
      */
     uint64_t lease_ms;
     /** For caches in Redis: 1 makes a failing server an ERROR_REDIS; 0 makes it a miss. */
@@ -625,9 +626,9 @@ typedef struct phicache_cache_options {
     /** Zero. */
     int32_t reserved;
     /**
-     * Verified mode: every n-th hit of `memoize`, of a memo, of a method or of `phicache_cache_begin` is computed again
-     * and compared with the value that the cache has. 1 verifies every hit; 0 verifies none, and costs nothing. See "Any
-     * cache".
+     * Verified mode: every n-th hit of `memoize`, of a memo, of a method or of `phicache_cache_begin` is computed
+     * again and compared with the value that the cache has. 1 verifies every hit; 0 verifies none, and costs nothing.
+     * See "Any cache".
      */
     uint64_t verify_every;
     /** For verified mode: compares the values; NULL compares their bytes. */
@@ -638,8 +639,8 @@ typedef struct phicache_cache_options {
     void *verify_context;
     /**
      * Frees `verify_context`; NULL frees nothing. Called once: after the cache is destroyed, or when these options are
-     * not used, because `verify_every` is 0, another argument of the call is invalid, or a shared cache exists already.
-     * (A struct with an invalid size or invalid unknown fields is not read: then it is not called.)
+     * not used, because `verify_every` is 0, another argument of the call is invalid, or a shared cache exists
+     * already. (A struct with an invalid size or invalid unknown fields is not read: then it is not called.)
      */
     phicache_drop verify_drop;
     /**
@@ -660,8 +661,8 @@ typedef struct phicache_cache_options {
      */
     int32_t sync;
     /**
-     * For disk caches: 1 trusts all members of the directory's group. 0 refuses a directory into which anybody else may
-     * write, and reads only files of this user.
+     * For disk caches: 1 trusts all members of the directory's group. 0 refuses a directory into which anybody else
+     * may write, and reads only files of this user.
      */
     int32_t trust_group;
     /** For disk caches: 1 makes a failed file operation an ERROR_STORAGE; 0 makes it a miss, or a REFUSED_STORAGE. */
@@ -826,10 +827,10 @@ typedef int32_t (*phicache_compute)(void *user_data,
 /**
  * Sees one entry of a cache. Return 0 to continue the walk; any other code ends it.
  *
- * `entry` and `value` are valid until the callback returns; then the library releases the value. To keep a value longer,
- * copy `*value` and set it to zero: the copy has the pin, and has to be released. The callback runs on the caller's
- * thread, with no lock held and no read section open. It may call the library, also to change, clear or free the same
- * cache. It must return, as a `phicache_compute` must.
+ * `entry` and `value` are valid until the callback returns; then the library releases the value. To keep a value
+ * longer, copy `*value` and set it to zero: the copy has the pin, and has to be released. The callback runs on the
+ * caller's thread, with no lock held and no read section open. It may call the library, also to change, clear or free
+ * the same cache. It must return, as a `phicache_compute` must.
  */
 typedef int32_t (*phicache_visit)(void *user_data, const struct phicache_entry *entry, struct phicache_value *value);
 
@@ -946,8 +947,8 @@ phicache_status phicache_memory_usage(phicache_memory *out);
 /**
  * Lists all limits on the memory of this process that were found, measured now: the physical memory, the limits of its
  * control groups and their ancestors (version 1: `memory.limit_in_bytes`, and `memory.stat` for the
- * lowest limit of ancestors that are not mounted; version 2: `memory.max` and `memory.high`), RLIMIT_AS and RLIMIT_DATA.
- * Groups without a limit are not listed.
+ * lowest limit of ancestors that are not mounted; version 2: `memory.max` and `memory.high`), RLIMIT_AS and
+ * RLIMIT_DATA. Groups without a limit are not listed.
  *
  * @param config     [nullable] The configuration, for its maximum memory; NULL is the process default.
  * @param limits     [nullable] Receives the limits; may be NULL if `capacity` is 0. Set `struct_size` of the first one
@@ -1004,10 +1005,10 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
  * | the whole Redis database | 0 | none |
  * | directory of disk caches | `~/.cache/phicache`, if that is on a local disk | `PHICACHE_DISK_DIRECTORY` |
  *
- * If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. If a name
- * is nearly one of these, or that of an option of caches (`PHICACHE_MAX_BYTES`), the first use prints one line to the
- * standard error, with what was probably meant. An empty variable counts as unset. Switches in the environment are 1,
- * 0, true, false, yes, no, on or off; what full caches do is refuse or evict.
+ * If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. If a
+ * name is nearly one of these, or that of an option of caches (`PHICACHE_MAX_BYTES`), the first use prints one line to
+ * the standard error, with what was probably meant. An empty variable counts as unset. Switches in the environment are
+ * 1, 0, true, false, yes, no, on or off; what full caches do is refuse or evict.
  *
  *     phicache_config *config;
  *     phicache_dict_cache *cache;
@@ -1027,8 +1028,9 @@ phicache_status phicache_nodes_to_indices(uint64_t nodes, int32_t *indices, size
 PHICACHE_MUST_USE phicache_status phicache_config_new(phicache_config **out);
 
 /**
- * Tells which variables in the environment are probably mistyped: they have no effect, and their names are nearly those
- * of variables that are read, or those of options of caches. The first use of a configuration prints the same line.
+ * Tells which variables in the environment are probably mistyped: they have no effect, and their names are nearly
+ * those of variables that are read, or those of options of caches. The first use of a configuration prints the same
+ * line.
  *
  * @param buffer    [nullable] Receives the text and a NUL, empty if there are no such variables; may be NULL if
  *                  `capacity` is 0.
@@ -1230,14 +1232,13 @@ phicache_status phicache_config_get_redis_timeout_ms(phicache_config *config, ui
  *
  * Keys are stored as they are given, those of a shared cache after `{fingerprint}@role:`. `clear` of any cache is
  * FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses are those of the server, for all its clients. A
- * MICE key is prefixed with `subsys:`, the identity of subsystem and cut, and `:`. A child looks up its own key and then
- * its parent's, every time. No other program may use the database.
+ * MICE key is prefixed with `subsys:`, the identity of subsystem and cut, and `:`. A child looks up its own key and
+ * then its parent's, every time. No other program may use the database.
  *
  * @param config   [nullable] The configuration; NULL is the process default.
  * @param enabled  0 is off, the default: caches use only the keys of the namespace. Any other number is on.
  */
-phicache_status phicache_config_set_redis_whole_database(phicache_config *config,
-                                                         int32_t enabled);
+phicache_status phicache_config_set_redis_whole_database(phicache_config *config, int32_t enabled);
 
 /**
  * Tells whether new caches in Redis have the whole database.
@@ -1527,8 +1528,8 @@ phicache_status phicache_network_fingerprint(const double *tpm,
  *     phicache_dict_cache_free(repertoires);  // `cache` is not valid any more
  *
  * Verified mode finds keys that are too short. A key that lacks an argument makes two questions share one answer, and
- * no count shows it. A cache with `verify_every` in its options lets every n-th hit of `memoize`, of a memo, of a method
- * or of `phicache_cache_begin` be computed again, and compares the values, byte for byte or with `same`:
+ * no count shows it. A cache with `verify_every` in its options lets every n-th hit of `memoize`, of a memo, of a
+ * method or of `phicache_cache_begin` be computed again, and compares the values, byte for byte or with `same`:
  *
  *     phicache_cache_options options = { 0 };
  *     phicache_dict_cache *cache;
@@ -1542,10 +1543,10 @@ phicache_status phicache_network_fingerprint(const double *tpm,
  *     phicache_dict_cache_free(cache);
  *
  * A verified hit counts as a hit and in `verified`. If the values are equal, the call returns the one that the cache
- * has. If they differ, `differences` counts, `difference` is called, and the call returns the new value, which replaces
- * the old one; if its store is refused, the key has no value. If the computation fails, the call fails as on a miss,
- * and the cache keeps its value. Values that are inherited from a parent, or come from a server, are verified too; the
- * parent's value stays.
+ * has. If they differ, `differences` counts, `difference` is called, and the call returns the new value, which
+ * replaces the old one; if its store is refused, the key has no value. If the computation fails, the call fails as on
+ * a miss, and the cache keeps its value. Values that are inherited from a parent, or come from a server, are verified
+ * too; the parent's value stays.
  *
  * The caller computes beside single flight: nobody waits for it. Hits of the same cache within that computation are
  * plain hits, so that a recursive function is computed again at one level, not at all levels below. Lookups of a cache
@@ -1728,7 +1729,8 @@ phicache_status phicache_cache_key(phicache_cache *cache,
  * A section belongs to the thread that began it. Sections nest. Keep them short: while one is open, no memory that any
  * thread retires is freed. If a thread ends, its sections end too.
  *
- * A thread that looks many keys up in one cache fills a reader first. Its lookups find the thread and the cache at once:
+ * A thread that looks many keys up in one cache fills a reader first. Its lookups find the thread and the cache at
+ * once:
  *
  *     phicache_reader reader;
  *     double phi;
@@ -1769,8 +1771,8 @@ phicache_status phicache_read_end(void);
 phicache_status phicache_cache_read(phicache_cache *cache, phicache_bytes key, phicache_bytes *out);
 
 /**
- * Fills a reader: lookups of the calling thread in this cache. The reader holds a share of the cache, which lives until
- * the last share is released, also if its handle is freed.
+ * Fills a reader: lookups of the calling thread in this cache. The reader holds a share of the cache, which lives
+ * until the last share is released, also if its handle is freed.
  *
  * @param reader  The reader: a struct of the caller's, which must not be copied or moved. It can be used until its
  *                thread ends. Release it with `phicache_reader_release`; what was in the struct before is lost.
@@ -1787,12 +1789,10 @@ phicache_status phicache_reader_init(phicache_reader *reader, phicache_cache *ca
  * @param reader  The reader, in the thread that filled it.
  * @param key     The key.
  * @param out     The value, in place. Valid until this thread's outermost read section ends. Zero on a miss.
- * @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section, and in another thread; ERROR_UNSUPPORTED for caches
- *         that `phicache_cache_read` does not support.
+ * @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section, and in another thread; ERROR_UNSUPPORTED for
+ *         caches that `phicache_cache_read` does not support.
  */
-phicache_status phicache_reader_read(phicache_reader *reader,
-                                     phicache_bytes key,
-                                     phicache_bytes *out);
+phicache_status phicache_reader_read(phicache_reader *reader, phicache_bytes key, phicache_bytes *out);
 
 /**
  * Looks a key up and copies its value, as `phicache_cache_get_into` does.
@@ -1895,10 +1895,10 @@ phicache_status phicache_cache_set_many(phicache_cache *cache,
  *         phicache_value_release(&distance);
  *     }
  *
- * The key is the bytes of the parts, one after another, and nothing else. So the parts {1}, {2, 3} and the parts {1, 2},
- * {3} are one key, and `phicache_cache_get` finds its value by the key {1, 2, 3}. Where the lengths may differ, add a
- * part that tells them apart. The C++ and Julia interfaces add the length of each part, 32 bits little-endian, as one
- * more part.
+ * The key is the bytes of the parts, one after another, and nothing else. So the parts {1}, {2, 3} and the parts {1,
+ * 2}, {3} are one key, and `phicache_cache_get` finds its value by the key {1, 2, 3}. Where the lengths may differ,
+ * add a part that tells them apart. The C++ and Julia interfaces add the length of each part, 32 bits little-endian,
+ * as one more part.
  */
 
 /**
@@ -1954,7 +1954,8 @@ phicache_status phicache_cache_set_parts(phicache_cache *cache,
                                          phicache_bytes value);
 
 /**
- * Looks a key up, and computes its value on a miss, as `phicache_cache_memoize` does. The callback gets the joined key.
+ * Looks a key up, and computes its value on a miss, as `phicache_cache_memoize` does. The callback gets the joined
+ * key.
  *
  * May wait for another thread or process that computes the value, and for the server or the file system, if the
  * values are there.
@@ -1981,9 +1982,9 @@ phicache_status phicache_cache_memoize_parts(phicache_cache *cache,
 
 /* Flat calls ----------------------------------------------------------------------------------------------------------
  *
- * The lookups of "Any cache" with a pointer and a length in place of each `phicache_bytes`, for callers to which a struct
- * by value is expensive or unknown: Python's ctypes, Julia's ccall, Fortran, and other foreign-function interfaces. They
- * do the same, and as fast.
+ * The lookups of "Any cache" with a pointer and a length in place of each `phicache_bytes`, for callers to which a
+ * struct by value is expensive or unknown: Python's ctypes, Julia's ccall, Fortran, and other foreign-function
+ * interfaces. They do the same, and as fast.
  *
  *     double phi = 0.25;
  *     size_t len;
@@ -2096,10 +2097,11 @@ phicache_status phicache_cache_memoize_flat(phicache_cache *cache,
  * A walk calls a function with each entry (`phicache_cache_for_each`), or returns the entries one by one
  * (`phicache_walk_next`).
  *
- * Other threads read and change the cache during a walk. Readers never wait for it, writers for a moment. The walk sees
- * each entry that is there from its beginning to its end exactly once, in no particular order. It sees an entry that is
- * added, replaced or removed meanwhile at most once; one that has just been removed may still come. No lock is held and
- * no read section is open between two entries, so the program may do anything then, also change or clear the cache.
+ * Other threads read and change the cache during a walk. Readers never wait for it, writers for a moment. The walk
+ * sees each entry that is there from its beginning to its end exactly once, in no particular order. It sees an entry
+ * that is added, replaced or removed meanwhile at most once; one that has just been removed may still come. No lock is
+ * held and no read section is open between two entries, so the program may do anything then, also change or clear the
+ * cache.
  *
  *     phicache_walk *walk;
  *     phicache_entry entry;
@@ -2475,9 +2477,9 @@ phicache_status phicache_dict_cache_as_cache(phicache_dict_cache *cache, phicach
  * A part of a batch may fail, if a node of a cluster is down or a server runs out of memory half-way. Each key has a
  * status of its own, and the values that were found are returned.
  *
- * A value and its checksum are at most 512 MB long. A value of more than 64 KiB that is longer than `options.max_bytes`
- * is not fetched. In a cluster, all keys of one subsystem are on one node. This example finds its value at the server,
- * or computes it, even if the server is down:
+ * A value and its checksum are at most 512 MB long. A value of more than 64 KiB that is longer than
+ * `options.max_bytes` is not fetched. In a cluster, all keys of one subsystem are on one node. This example finds its
+ * value at the server, or computes it, even if the server is down:
  *
  *     phicache_config *config;
  *     phicache_redis_cache *cache;
@@ -2736,28 +2738,28 @@ phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phica
  * records, at most every `options.refresh_ms`; on NFS, once the attribute cache of the mount has expired too. A value
  * that another process replaces or removes may still be returned from this process's memory.
  *
- * Of the processes that miss a key in `memoize`, in a memo or with leases, one computes it, and the others wait for its
- * value. If it ends without one, because its computation fails or it is killed, another one starts within two seconds.
- * On one host the system's file locks decide. For processes on several hosts, set `options.lease_ms` in all of them: a
- * lease then ends after that time if its host is gone. With 0, each host computes. If a computed value cannot be
- * stored, the others do not wait for each other. A file system without file locks makes every process compute. Reading
- * processes (`options.read_only`) do not wait, and computations that wait for each other in a circle of processes are
- * not noticed as such.
+ * Of the processes that miss a key in `memoize`, in a memo or with leases, one computes it, and the others wait for
+ * its value. If it ends without one, because its computation fails or it is killed, another one starts within two
+ * seconds. On one host the system's file locks decide. For processes on several hosts, set `options.lease_ms` in all
+ * of them: a lease then ends after that time if its host is gone. With 0, each host computes. If a computed value
+ * cannot be stored, the others do not wait for each other. A file system without file locks makes every process
+ * compute. Reading processes (`options.read_only`) do not wait, and computations that wait for each other in a circle
+ * of processes are not noticed as such.
  *
- * `options.max_bytes` bounds all files in the directory, of all identities. The directory keeps the bound that was asked
- * for last, from the first store on; 0 asks for none, and 8 GiB count until somebody asks. Each process may exceed it by
- * the segment that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole segments are removed:
- * those with the least computing time per byte that have not been used for a long time. A value may be up to a quarter
- * of the bound.
+ * `options.max_bytes` bounds all files in the directory, of all identities. The directory keeps the bound that was
+ * asked for last, from the first store on; 0 asks for none, and 8 GiB count until somebody asks. Each process may
+ * exceed it by the segment that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole
+ * segments are removed: those with the least computing time per byte that have not been used for a long time. A value
+ * may be up to a quarter of the bound.
  *
  * Each record has a checksum, which is verified whenever it is read. What is damaged, torn, or of another program is a
  * miss, and counts in `damaged` of the statistics. If a file operation fails, because the disk is full or a server is
  * gone, a lookup is a miss and a store is REFUSED_STORAGE; with `options.storage_errors` each of these is
  * ERROR_STORAGE. A removal that fails is always an error. A value that was computed is always returned.
  *
- * After a store has returned OK, the operating system has the value: a killed process loses nothing. After a power cut,
- * values of the last seconds may be missing, unless `options.sync` was set or `phicache_disk_sync` called. On NFS, a
- * failure to write may show only when the server is asked to sync.
+ * After a store has returned OK, the operating system has the value: a killed process loses nothing. After a power
+ * cut, values of the last seconds may be missing, unless `options.sync` was set or `phicache_disk_sync` called. On
+ * NFS, a failure to write may show only when the server is asked to sync.
  *
  * After `fork`, parent and child may both use the cache; the child writes a file of its own.
  *
@@ -2792,8 +2794,8 @@ phicache_status phicache_disk_cache_new(phicache_config *config,
                                         phicache_disk_cache **out);
 
 /**
- * Gets a handle to the cache of an identity and role, in the configuration's directory. All handles of this process with
- * the same identity, role and directory are of one cache.
+ * Gets a handle to the cache of an identity and role, in the configuration's directory. All handles of this process
+ * with the same identity, role and directory are of one cache.
  *
  * May wait for the file system.
  *
@@ -3192,8 +3194,8 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
  *     phicache_key *arguments;
  *     phicache_value value;
  *     double p[] = { 0.25, 0.75 };
- *     if (phicache_memo_new(NULL, compute, NULL, NULL, PHICACHE_MEMORY_CONFIGURED, 0, NULL, NULL, &entropy) != PHICACHE_OK ||
- *         phicache_key_new(&arguments) != PHICACHE_OK) return 1;
+ *     if (phicache_memo_new(NULL, compute, NULL, NULL, PHICACHE_MEMORY_CONFIGURED, 0, NULL, NULL, &entropy) !=
+ *             PHICACHE_OK || phicache_key_new(&arguments) != PHICACHE_OK) return 1;
  *     phicache_key_add_doubles(arguments, p, 2);
  *     if (phicache_memo_call(entropy, arguments, p, &value, NULL) == PHICACHE_OK) {  // compute gets p as its call_data
  *         use(value.data, value.len);
@@ -3215,8 +3217,8 @@ phicache_status phicache_purview_cache_as_cache(phicache_purview_cache *cache, p
  * @param drop                    [nullable] Frees `user_data`. Called once: after the last call of the function has
  *                                ended, or when this call fails.
  * @param maximum_memory_percent  0 to 100; 0 stores nothing. Or `PHICACHE_MEMORY_UNLIMITED`, or
- *                                `PHICACHE_MEMORY_CONFIGURED`. If `cache` is given, its own limit applies too; if it is
- *                                in Redis or on disk, a percentage is an ERROR_INVALID_ARGUMENT.
+ *                                `PHICACHE_MEMORY_CONFIGURED`. If `cache` is given, its own limit applies too; if it
+ *                                is in Redis or on disk, a percentage is an ERROR_INVALID_ARGUMENT.
  * @param typed                   0: arguments of equal value are equal. Any other number: numbers of different types
  *                                differ.
  * @param cache                   [nullable] The cache to use; its handle may be freed afterwards. NULL makes a private
@@ -3264,8 +3266,8 @@ phicache_status phicache_memo_call(phicache_memo *memo,
                                    int32_t *callback_code);
 
 /**
- * Gets the function's value as `phicache_memo_call` does, by the key of the arguments: without a list of arguments, for
- * callers that encode arguments themselves (`docs/keys.md`).
+ * Gets the function's value as `phicache_memo_call` does, by the key of the arguments: without a list of arguments,
+ * for callers that encode arguments themselves (`docs/keys.md`).
  *
  * May wait for another thread or process that computes the value, and for the server or the file system, if the
  * values are there.
@@ -3344,9 +3346,9 @@ phicache_status phicache_method_free(phicache_method *method);
 /**
  * Gets the method's value for an object and arguments, from the object's cache, or computed on a miss.
  *
- * The key is that of `phicache_cache_key` for the method's prefix and the arguments. It does not contain the object, so
- * objects with one cache read each other's values. A call that bypasses the cache looks up, stores and counts nothing;
- * its `out->origin` is NOT_STORED and REFUSED_DISABLED.
+ * The key is that of `phicache_cache_key` for the method's prefix and the arguments. It does not contain the object,
+ * so objects with one cache read each other's values. A call that bypasses the cache looks up, stores and counts
+ * nothing; its `out->origin` is NOT_STORED and REFUSED_DISABLED.
  *
  * May wait for another thread or process that computes the value, and for the server or the file system, if the
  * values are there.
@@ -3368,8 +3370,8 @@ phicache_status phicache_method_call(phicache_method *method,
                                      int32_t *callback_code);
 
 /**
- * Gets the method's value as `phicache_method_call` does, by the key of the arguments: without a list of arguments, for
- * callers that encode arguments themselves (`docs/keys.md`).
+ * Gets the method's value as `phicache_method_call` does, by the key of the arguments: without a list of arguments,
+ * for callers that encode arguments themselves (`docs/keys.md`).
  *
  * May wait for another thread or process that computes the value, and for the server or the file system, if the
  * values are there.
@@ -3377,8 +3379,8 @@ phicache_status phicache_method_call(phicache_method *method,
  * @param method         The method.
  * @param cache          The object's cache.
  * @param object         [nullable] The object, passed to the function as its `call_data`.
- * @param args           The untyped key of the arguments, as `phicache_key_bytes` makes it. Read before the function is
- *                       called, not afterwards.
+ * @param args           The untyped key of the arguments, as `phicache_key_bytes` makes it. Read before the function
+ *                       is called, not afterwards.
  * @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
  * @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
  * @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On
@@ -3621,12 +3623,12 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * up in its parent, and returns that MICE unless its own cut damages it. The child is a live view: making it copies
  * nothing, and takes the same time however much the parent holds. It sees what the parent stores later. If the parent
  * is cleared or freed, existing children keep what they inherit; a full parent that evicts removes that first. A chain
- * of parents has at most 64 caches. Clearing a child detaches it from its parent permanently. Lookups of a child do not
- * change the counts of its parent.
+ * of parents has at most 64 caches. Clearing a child detaches it from its parent permanently. Lookups of a child do
+ * not change the counts of its parent.
  *
- * What a child inherits is exact for cuts that divide all nodes of the system in two parts. A cut that severs only some
- * of the connections between two parts can raise the φ of another purview above that of the MICE, which the child still
- * returns, as in PyPhi. Compute the MICE of such cuts in caches without a parent.
+ * What a child inherits is exact for cuts that divide all nodes of the system in two parts. A cut that severs only
+ * some of the connections between two parts can raise the φ of another purview above that of the MICE, which the child
+ * still returns, as in PyPhi. Compute the MICE of such cuts in caches without a parent.
  *
  * A cache may be in Redis (see "Redis cache"). Processes then share what they store. Of the conditions above only the
  * cut applies: a MICE with φ ≤ 0 is stored. The cache also keeps every record that it fetched or stored in this
@@ -3634,8 +3636,8 @@ phicache_status phicache_subsystem_key(phicache_subsystem *subsystem,
  * parent's record, and remembers if the cut damages it. A record that is damaged, or that belongs to another key, is a
  * miss.
  *
- * A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis. In both,
- * what the parent clears is gone for its children, too.
+ * A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis. In
+ * both, what the parent clears is gone for its children, too.
  *
  * A key may be any bytes. `phicache_key_mice` writes the standard key; a MICE of another direction or mechanism is
  * never stored under it. Values are records (`docs/mice-format.md`). All threads may call the functions at once.
@@ -3723,8 +3725,9 @@ phicache_status phicache_redis_mice_cache_new(phicache_config *config,
  * May wait for the file system.
  *
  * @param config     [nullable] The configuration; NULL is the process default. The same for all caches of the system.
- * @param options    [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all caches
- *                   of the system, uncut. The cache of a cut subsystem uses its parent's directory as that does.
+ * @param options    [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all
+ *                   caches of the system, uncut. The cache of a cut subsystem uses its parent's directory as that
+ *                   does.
  * @param subsystem  The subsystem of the MICE; it may be freed afterwards.
  * @param parent     [nullable] The cache to inherit from, on disk, of the same system, uncut; it may be freed
  *                   afterwards.
@@ -3762,9 +3765,9 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
                                         phicache_value *out);
 
 /**
- * Stores a copy of a MICE, unless the cut, φ or memory refuse it. ERROR_INVALID_ARGUMENT if the MICE has nodes that are
- * not in the subsystem, or contradicts its standard key (another direction or mechanism, or a purview that is not a
- * candidate). An empty purview fits every list of candidates.
+ * Stores a copy of a MICE, unless the cut, φ or memory refuse it. ERROR_INVALID_ARGUMENT if the MICE has nodes that
+ * are not in the subsystem, or contradicts its standard key (another direction or mechanism, or a purview that is not
+ * a candidate). An empty purview fits every list of candidates.
  *
  * May wait for the server or the file system, if the values are there.
  *
@@ -3775,9 +3778,7 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
  *         only this process has the MICE, REFUSED_CUT, or REFUSED_SERVER if it has no room for it either; on disk OK,
  *         REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
  */
-phicache_status phicache_mice_cache_set(phicache_mice_cache *cache,
-                                        phicache_bytes key,
-                                        const phicache_mice *mice);
+phicache_status phicache_mice_cache_set(phicache_mice_cache *cache, phicache_bytes key, const phicache_mice *mice);
 
 /**
  * Tells whether `phicache_mice_cache_set` would refuse every MICE with this φ, before you prepare its payload. Counts
@@ -3919,9 +3920,9 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  * A file has one context: how its values were computed. It is used with the same context only, so that a program does
  * not take values of another algorithm for its own. The file of a MICE cache also has the fingerprint of its subsystem
  * under its cut, and is loaded only into a MICE cache of the same one. That of a cache of `phicache_dict_cache_shared`
- * has its fingerprint, and is not loaded into one with another. Other dict caches and purview caches have none: if their
- * keys do not contain the network, as those of `phicache_subsystem_key` and of purviews, let the context contain the
- * fingerprint. `phicache-info --disk FILE` prints what a file is.
+ * has its fingerprint, and is not loaded into one with another. Other dict caches and purview caches have none: if
+ * their keys do not contain the network, as those of `phicache_subsystem_key` and of purviews, let the context contain
+ * the fingerprint. `phicache-info --disk FILE` prints what a file is.
  *
  * The file appears under its name when it is complete and on the storage device. If saving fails, or the process is
  * killed, an older file of that name stays as it was. Programs that have it open go on with it.
@@ -3941,8 +3942,8 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  */
 
 /**
- * Saves the values of a cache to a file, with what they cost to compute. Other threads may use the cache meanwhile: what
- * is there from the beginning to the end is saved; of what changes, the value before or after, or nothing.
+ * Saves the values of a cache to a file, with what they cost to compute. Other threads may use the cache meanwhile:
+ * what is there from the beginning to the end is saved; of what changes, the value before or after, or nothing.
  *
  * May wait for the file system.
  *
@@ -3959,8 +3960,8 @@ phicache_status phicache_cache_save(phicache_cache *cache,
 
 /**
  * Loads the values of a file into a cache of the type that was saved. Each is stored as a value of
- * `phicache_cache_set_with_cost` would be: one for which the cache has no room is refused, or others are evicted for it.
- * Keys that have a value keep it.
+ * `phicache_cache_set_with_cost` would be: one for which the cache has no room is refused, or others are evicted for
+ * it. Keys that have a value keep it.
  *
  * May wait for the file system.
  *
@@ -3968,10 +3969,10 @@ phicache_status phicache_cache_save(phicache_cache *cache,
  * @param path     The file.
  * @param context  The context that it was saved with.
  * @param out      What has become of the values. Set `struct_size` first.
- * @return OK, also if values were refused or damaged; ERROR_INVALID_ARGUMENT if the file was saved with another context,
- *         from another type of cache, from the MICE of another subsystem or cut, or from a shared dict cache, if this
- *         one is shared with another fingerprint: nothing is loaded; ERROR_DAMAGED if it is not a saved cache, or its
- *         description is damaged; ERROR_STORAGE if it cannot be read: what was loaded before stays.
+ * @return OK, also if values were refused or damaged; ERROR_INVALID_ARGUMENT if the file was saved with another
+ *         context, from another type of cache, from the MICE of another subsystem or cut, or from a shared dict cache,
+ *         if this one is shared with another fingerprint: nothing is loaded; ERROR_DAMAGED if it is not a saved cache,
+ *         or its description is damaged; ERROR_STORAGE if it cannot be read: what was loaded before stays.
  */
 phicache_status phicache_cache_load(phicache_cache *cache,
                                     const char *path,
@@ -3979,10 +3980,10 @@ phicache_status phicache_cache_load(phicache_cache *cache,
                                     phicache_load_counts *out);
 
 /**
- * Makes a cache of the values in a file, which are read from there when they are asked for; those that are used again are
- * kept in this process. Nothing is written: a store is REFUSED_DISABLED, a computed value stays in this process, and
- * `remove` and `clear` are errors. The file may be on a file system that cannot be written, and belong to another user. If
- * it is replaced, the cache goes on with the old file; if it is truncated, what is gone is a miss.
+ * Makes a cache of the values in a file, which are read from there when they are asked for; those that are used again
+ * are kept in this process. Nothing is written: a store is REFUSED_DISABLED, a computed value stays in this process,
+ * and `remove` and `clear` are errors. The file may be on a file system that cannot be written, and belong to another
+ * user. If it is replaced, the cache goes on with the old file; if it is truncated, what is gone is a miss.
  *
  * May wait for the file system.
  *

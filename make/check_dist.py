@@ -2,8 +2,8 @@
 """Makes a release archive (dist.py) and uses it as its users do: check_dist.py BUILD JOBS
 
 Programs in C, C++, Python and Julia run with this machine's libraries and with those of Debian 11 (glibc 2.31), and
-get a panic inside the library as a status. The shared library has all properties that docs/packaging.md states. A second
-archive, made in another folder, has the same bytes.
+get a panic inside the library as a status. The shared library has all properties that docs/packaging.md states. A
+second archive, made in another folder, has the same bytes.
 """
 
 import os

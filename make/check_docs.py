@@ -3,7 +3,7 @@
 
 Links lead to files; the files, make targets and functions that pages name exist; the version of CMake is the one that
 CMakeLists.txt requires. The drawings are those of docs/drawings.py. Pages and comments contain none of the phrases in
-BANNED.
+BANNED. No line has more than COLUMNS columns, except rows of tables.
 """
 
 import os
@@ -30,7 +30,10 @@ FOLDERS = ("src", "include", "c-tests", "tests", "docs", "make", "cmake", "fuzz"
            "tools")
 # Files below PLAIN contain none of these phrases, which readers stumbled over, in any case of letters.
 PLAIN = FOLDERS + ("CHANGELOG.md", "CMakeLists.txt", "CONTRIBUTING.md", "Makefile", "README.md", "SECURITY.md")
-TEXTS = {"", ".c", ".cmake", ".cpp", ".h", ".hpp", ".in", ".jl", ".md", ".py", ".rs", ".txt"}
+TEXTS = {"", ".1", ".c", ".cmake", ".cpp", ".dox", ".h", ".hpp", ".in", ".jl", ".md", ".py", ".rs", ".sh", ".toml",
+         ".txt"}
+COLUMNS = 120
+GENERATED = {"c-tests/package/abi.txt", "c-tests/data/key_vectors.txt", "LICENSE"}
 BANNED = {
     "for ever": "forever", "so many": "the number", "results are dear": "results are expensive", "is no live": "is not",
     "lets? go goes": "is returned", "(can|cannot|to) be had": "exists", "code of a caller": "user code",
@@ -53,7 +56,8 @@ def links(page, text):
 def files(page, text):
     pattern = rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`"
     for name in re.findall(pattern, text):
-        if not (TOP / name).exists() and not (page.parent / name).exists() and "sums" not in name:  # an example in a page
+        # "sums" is the name of an example in a page.
+        if not (TOP / name).exists() and not (page.parent / name).exists() and "sums" not in name:
             yield f"{name} does not exist"
 
 
@@ -90,6 +94,16 @@ def drawings():
         yield done.stderr.strip()
 
 
+def lines():
+    for path in ours("*"):
+        name = path.relative_to(TOP)
+        if path.suffix not in TEXTS or not path.is_file() or str(name) in GENERATED:
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+            if len(line) > COLUMNS and not re.match(r"(//!|///|\s*\*)?\s*\|", line):
+                yield f"{name}:{number}: {len(line)} columns; at most {COLUMNS}"
+
+
 def phrases():
     for path in ours("*"):
         name = path.relative_to(TOP)
@@ -103,7 +117,7 @@ def phrases():
 
 
 def main():
-    faults, checks = [*phrases(), *drawings()], 0
+    faults, checks = [*lines(), *phrases(), *drawings()], 0
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         looks = [links, targets, functions]

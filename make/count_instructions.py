@@ -85,7 +85,8 @@ def count_in_julia(valgrind, build, folder):
     environment = {**os.environ, "PHICACHE_LIBRARY": str(build / "libphicache.so"), "JULIA_NUM_THREADS": "1"}
     works = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.splitlines()
     # Julia may be a script that starts the program, so its processes have files of their own.
-    run = subprocess.run([valgrind, "--tool=callgrind", f"--callgrind-out-file={folder}/julia.%p", "--trace-children=yes",
+    run = subprocess.run([valgrind, "--tool=callgrind", f"--callgrind-out-file={folder}/julia.%p",
+                          "--trace-children=yes",
                           "--smc-check=all-non-file", "--dump-before=phicache_features", "--combine-dumps=yes",
                           *command, str(IN_JULIA)], env=environment, capture_output=True, text=True)
     if run.returncode != 0:

@@ -55,8 +55,8 @@ def succeeds(program, name, folder, seconds):
     """Whether a target runs for `seconds` without a failure. Shows libFuzzer's output without its word list."""
     corpus = folder / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
-    # No leak detection: the library keeps handles and freed entries for reuse, which look like leaks. The sanitizer looks
-    # for them at exit in any case, unless its own options forbid it.
+    # No leak detection: the library keeps handles and freed entries for reuse, which look like leaks. The sanitizer
+    # looks for them at exit in any case, unless its own options forbid it.
     options = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "detect_leaks=0"]))
     command = [program, f"-seed={os.environ.get('SEED', '1')}", f"-max_total_time={seconds}", "-max_len=1000",
                "-len_control=0", "-detect_leaks=0", "-verbosity=0", "-print_final_stats=1",

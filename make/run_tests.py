@@ -213,7 +213,8 @@ def lints(build, jobs, tools):
         yield component("fmt", CARGO, "fmt", "--check", "--manifest-path", manifest)
     yield component("clippy", CARGO, "clippy", "--all-targets", "--quiet", "--", "-D", "warnings")
     for features in [], ["--features", "redis"]:
-        yield component("clippy", CARGO, "clippy", "--no-default-features", *features, "--quiet", "--", "-D", "warnings")
+        yield component("clippy", CARGO, "clippy", "--no-default-features", *features, "--quiet", "--", "-D",
+                        "warnings")
     for manifest in beside:
         yield component("clippy", CARGO, "clippy", "--manifest-path", manifest, "--all-targets", "--quiet", "--",
                         "-D", "warnings")
@@ -350,7 +351,8 @@ def memcheck_checks(build, jobs, tools):
     for program in programs:
         if program.stem.startswith("redis") and not shutil.which("redis-server"):
             continue
-        # Both measure the process's memory, valgrind's included; and fork_threads reads memory that it must not, on purpose.
+        # Both measure the process's memory, valgrind's included; and fork_threads reads memory that it must not, on
+        # purpose.
         if program.stem not in ("memory", "fork", "fork_threads"):
             yield check(as_one, *valgrind, program)
     yield check(as_one, *valgrind, build / "c-tests" / "stress", "--seconds", "5")

@@ -2,7 +2,8 @@
 """Prints what phicache's libraries contain, as a bill of materials in CycloneDX's JSON: sbom.py TARGET [GCC]
 
 TARGET is Rust's name of the platform. The bill lists the crates that are linked (not those that only run during the
-build), Rust's standard library, and libgcc, if its version is given. The same sources and compilers give the same bytes.
+build), Rust's standard library, and libgcc, if its version is given. The same sources and compilers give the same
+bytes.
 """
 
 import hashlib

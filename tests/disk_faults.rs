@@ -1,8 +1,8 @@
 //! Every file operation of a disk cache fails once, or from then on, with every error: values are right or a miss, and
 //! all is well again when the fault is gone.
 //!
-//! The plan of faults belongs to the process, so the tests take turns. Each file operation fails with some of the errors,
-//! in turn; with PHICACHE_DISK_FAULTS=all, as in `make check`, with all, or in long operations with several.
+//! The plan of faults belongs to the process, so the tests take turns. Each file operation fails with some of the
+//! errors, in turn; with PHICACHE_DISK_FAULTS=all, as in `make check`, with all, or in long operations with several.
 
 mod disk_sample;
 

@@ -1,5 +1,5 @@
-//! A cache that evicts at the limit of the process. It is the only test of its program, because the limit is that of the
-//! process.
+//! A cache that evicts at the limit of the process. It is the only test of its program, because the limit is that of
+//! the process.
 
 use phicache::cache::{Cache, DictCache, OnFull, Options};
 use phicache::config::Config;

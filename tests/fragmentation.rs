@@ -1,5 +1,5 @@
-//! What caches occupy, by the system's own figures, is little more than what their entries take, whatever sizes come and
-//! go. It is the only test of its program, because the resident size is that of the process.
+//! What caches occupy, by the system's own figures, is little more than what their entries take, whatever sizes come
+//! and go. It is the only test of its program, because the resident size is that of the process.
 
 use phicache::cache::{Cache, DictCache, Options};
 use phicache::config::Config;

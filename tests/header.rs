@@ -142,8 +142,8 @@ fn the_guide_lists_the_functions_that_may_wait() {
     }
 }
 
-/// Outputs are zero on errors: an unchecked key or node set would be the empty one, an unchecked cut would sever nothing,
-/// and each would find the results of another question.
+/// Outputs are zero on errors: an unchecked key or node set would be the empty one, an unchecked cut would sever
+/// nothing, and each would find the results of another question.
 #[test]
 fn the_compiler_warns_if_the_status_of_what_makes_a_handle_a_key_or_a_part_of_one_is_not_checked() {
     let ends = ["_new", "_shared", "_open", "_fingerprint", "_cache_key", "_subsystem_key", "_subsystem_cut"];

@@ -1,5 +1,5 @@
-//! Threads that store large values into a full cache exceed neither its bound nor the limit of the process together: none
-//! copies its value before there is room for it. The test reads `/proc`, so it is the only one of its program.
+//! Threads that store large values into a full cache exceed neither its bound nor the limit of the process together:
+//! none copies its value before there is room for it. The test reads `/proc`, so it is the only one of its program.
 #![cfg(target_os = "linux")]
 
 use std::sync::Barrier;

@@ -1,5 +1,5 @@
-//! A pinned value of a freed cache keeps the memory around it, not its whole chunk. The test reads `/proc`, so it is the
-//! only one of its program.
+//! A pinned value of a freed cache keeps the memory around it, not its whole chunk. The test reads `/proc`, so it is
+//! the only one of its program.
 
 use phicache::cache::{Cache, DictCache, Options};
 use phicache::config::Config;

@@ -1,8 +1,8 @@
 //! The memory of many small caches that were freed is of use to others. It is the only test of its program, because the
 //! limit is that of the process.
 //!
-//! Chunks of small caches are glibc's, and `malloc_trim` returns all free memory of its main arena, but not the end of a
-//! thread's arena. How much that is depends on addresses, so the test runs again in a process with one arena.
+//! Chunks of small caches are glibc's, and `malloc_trim` returns all free memory of its main arena, but not the end of
+//! a thread's arena. How much that is depends on addresses, so the test runs again in a process with one arena.
 
 use std::process::Command;
 

@@ -1,8 +1,8 @@
 //! A cache of a few megabytes or less gives its memory back as promptly as a large one: what waits on lists of retired
 //! objects, and what is closed, is little beside what the cache holds.
 //!
-//! A program of its own, with one test: a thread of another test that is interrupted in a lookup keeps memory from being
-//! freed meanwhile.
+//! A program of its own, with one test: a thread of another test that is interrupted in a lookup keeps memory from
+//! being freed meanwhile.
 
 use phicache::cache::{Cache, DictCache, Options};
 use phicache::config::Config;

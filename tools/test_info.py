@@ -30,11 +30,13 @@ def expect(holds, what, printed):
 
 
 status, told, printed = info()
-expect(status == 0 and told["phicache"] == f"{VERSION}, used by a program of {VERSION}", "it tells both versions", printed)
+expect(status == 0 and told["phicache"] == f"{VERSION}, used by a program of {VERSION}", "it tells both versions",
+       printed)
 expect(Path(told["library"]).resolve() == LIBRARY, "it tells which library it uses", printed)
 expect("redis" in told["features"] and "TLS" in told["features"], "it tells the features", printed)
 physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-expect(abs(int(told["physical memory"].split()[0]) - physical) <= physical / 100, "it tells the physical memory", printed)
+expect(abs(int(told["physical memory"].split()[0]) - physical) <= physical / 100, "it tells the physical memory",
+       printed)
 limit = int(told["usable memory"].split()[0])
 expect(0 < limit <= physical * 1.01 and "control group" in told["usable memory"], "it tells what may be used", printed)
 expect(0 < int(told["used now"].split()[0]) < limit, "it tells what is occupied", printed)
@@ -76,7 +78,8 @@ expect("redis no" in told["features"] or told["Redis server"].startswith("does n
        "it tells that a server does not answer", printed)
 
 # Neither a password as it is in the URL, nor its decoded form, nor a long part of either is printed.
-for password in "very-secret", "s%22e%27c%40r%2Fe%3At", "%C3%A9%00%1B%5B31m-secret", "long-" + "0123456789" * 20, "x%2541-secret":
+for password in "very-secret", "s%22e%27c%40r%2Fe%3At", "%C3%A9%00%1B%5B31m-secret", "long-" + "0123456789" * 20, \
+        "x%2541-secret":
     status, told, printed = info(PHICACHE_REDIS_URL=f"redis://user:{password}@127.0.0.1:1")
     forms = password, unquote(password, errors="replace"), repr(unquote(password))[1:-1]
     parts = {form[at:at + 8] for form in forms for at in range(max(1, len(form) - 7))}
@@ -133,8 +136,8 @@ expect(status == 0 and told["disk directory"] == "/a/directory" and told["disk v
        "it tells the directory of disk caches", printed)
 with tempfile.TemporaryDirectory() as directory:
     status, told, printed = info(PHICACHE_DISK_DIRECTORY=directory)
-    expect(status == 0 and told["disk values"].startswith("0 identities and roles, 0 bytes") and "free" in told["disk values"],
-           "it tells what is in it", printed)
+    expect(status == 0 and told["disk values"].startswith("0 identities and roles, 0 bytes")
+           and "free" in told["disk values"], "it tells what is in it", printed)
 
 
 class Bytes(ctypes.Structure):
@@ -196,7 +199,8 @@ with tempfile.TemporaryDirectory() as directory:
     saved.unlink()
 
     status, told, printed = info("--disk", directory)
-    expect(status == 0 and "0 identities and roles, 0 records" in printed, "it tells that a directory is empty", printed)
+    expect(status == 0 and "0 identities and roles, 0 records" in printed, "it tells that a directory is empty",
+           printed)
     fill(directory, bytes(range(32)), b"one", {b"key-%d" % number: b"value" for number in range(100)})
     fill(directory, bytes(range(32)), b"two\x1b[31m", {b"long": bytes(100_000)})
     fill(directory, bytes([7]) * 32, b"other", {b"key": b"value"})
@@ -207,7 +211,8 @@ with tempfile.TemporaryDirectory() as directory:
            and f"{first}  two?[31m{unknown}1 record, " in printed and f"{(bytes([7]) * 32).hex()}  other" in printed
            and "3 identities and roles, 102 records" in printed,
            "it lists what is in a directory, without control characters", printed)
-    expect(info("--disk", directory, "--verify")[2] == printed.replace(" damaged files", " damaged"), "it verifies it", printed)
+    expect(info("--disk", directory, "--verify")[2] == printed.replace(" damaged files", " damaged"), "it verifies it",
+           printed)
     relative = os.path.relpath(directory)
     expect(f"3 identities and roles" in info("--disk", relative)[2], "it takes a relative path", printed)
 
@@ -218,7 +223,8 @@ with tempfile.TemporaryDirectory() as directory:
     segment.write_bytes(content)
     expect(info("--disk", directory)[0] == 0, "it reads only lists without --verify", printed)
     status, told, printed = info("--disk", directory, "--verify")
-    expect(status == 1 and "    99 records, " in printed and ", 1 damaged\n" in printed, "it finds a flipped bit", printed)
+    expect(status == 1 and "    99 records, " in printed and ", 1 damaged\n" in printed, "it finds a flipped bit",
+           printed)
 
     status, told, printed = info("--disk", directory, "--remove", first.upper())
     expect(status == 0 and printed.count(first) == 2 and "removed\n" in printed, "it removes an identity", printed)

@@ -5,7 +5,9 @@
 //     using Value = Counted<…>;
 //     static constexpr bool thread_safe;
 //     void set(std::string_view key, Value value);
-//     template <class Look> bool look(std::string_view key, Look &&look);   // look(const Value &), under the map's guard
+//     template <class Look> bool look(std::string_view key, Look &&look);
+//
+// where `look` is called with a `const Value &`, under the map's guard.
 #pragma once
 
 #include <cstring>

@@ -37,8 +37,8 @@ std::string title(const Subject &subject) {
 }  // namespace
 
 void Report::add(const Subject &subject, const std::vector<Name> &names, const Rounds &rounds) {
-    std::printf("\n%s\n%-36s %10s %9s %9s   %8s %7s %7s %6s\n", title(subject).c_str(), "", subject.unit.c_str(), "10 %",
-                "90 %", "ratio", "10 %", "90 %", "rounds");
+    std::printf("\n%s\n%-36s %10s %9s %9s   %8s %7s %7s %6s\n", title(subject).c_str(), "", subject.unit.c_str(),
+                "10 %", "90 %", "ratio", "10 %", "90 %", "rounds");
     for (std::size_t i = 0; i < names.size(); i++) {
         const Spread own = spread(rounds[i]), to_first = ratio(rounds, i);
         const std::string name = names[i].name + (names[i].thread_safe ? "" : " (one thread)");
@@ -50,9 +50,11 @@ void Report::add(const Subject &subject, const std::vector<Name> &names, const R
         rows_.push_back("{\"work\": " + quoted(subject.work) + ", \"form\": " + quoted(subject.form) +
                         ", \"entries\": " + std::to_string(subject.shape.entries) +
                         ", \"key\": " + std::to_string(subject.shape.key_len) +
-                        ", \"value\": " + std::to_string(subject.shape.value_len) + ", \"unit\": " + quoted(subject.unit) +
+                        ", \"value\": " + std::to_string(subject.shape.value_len) + ", \"unit\": " +
+                        quoted(subject.unit) +
                         ", \"name\": " + quoted(names[i].name) +
-                        ", \"thread_safe\": " + (names[i].thread_safe ? "true" : "false") + ", \"figure\": " + json(own) +
+                        ", \"thread_safe\": " + (names[i].thread_safe ? "true" : "false") + ", \"figure\": " +
+                        json(own) +
                         ", \"ratio\": " + (i > 0 ? json(to_first) : "null") +
                         ", \"rounds\": " + std::to_string(rounds[i].size()) + "}");
     }

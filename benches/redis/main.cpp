@@ -39,7 +39,8 @@ Options read_options(int argc, char **argv) {
         else if (option == "--server") options.server = value();
         else if (option == "--json") options.json = value();
         else if (option == "--rounds") options.rounds = std::strtoul(value().c_str(), nullptr, 10);
-        else throw std::invalid_argument(option + " is not an option; the options are --server, --quick, --rounds, --json");
+        else throw std::invalid_argument(option +
+                                         " is not an option; the options are --server, --quick, --rounds, --json");
     }
     if (options.server.empty()) throw std::invalid_argument("--server PROGRAM is missing");
     if (options.rounds == 0) throw std::invalid_argument("--rounds needs a number above 0");
@@ -66,7 +67,8 @@ int run(const Options &options) {
     Session session{{}, server, options.rounds, options.slice_ms, cores().back(), {}};
     for (const auto list : {bench_client_phicache, bench_client_hiredis, bench_client_rust})
         for (const bench_client *client = list(); client->name; client++) session.clients.push_back(client);
-    std::printf("phicache %s on %s, %zu cores, load %.1f; Redis %s; core %d, %zu rounds of %.0f ms\n", phicache_version(),
+    std::printf("phicache %s on %s, %zu cores, load %.1f; Redis %s; core %d, %zu rounds of %.0f ms\n",
+                phicache_version(),
                 machine.c_str(), cores().size(), load, server.version().c_str(), session.core, options.rounds,
                 options.slice_ms);
     measure_requests(session);

@@ -49,7 +49,8 @@ double asked(const Session &session, phicache_mice_cache *cache, const std::vect
 }
 
 // Nanoseconds of a hit in several caches, interleaved; the ratios are the first divided by the others.
-void measure_hits(Session &session, const char *form, const std::vector<std::pair<const char *, phicache_mice_cache *>> &sides,
+void measure_hits(Session &session, const char *form,
+                  const std::vector<std::pair<const char *, phicache_mice_cache *>> &sides,
                   const std::vector<MiceKey> &keys) {
     constexpr std::size_t COUNT = 20'000;
     const auto run = [&](phicache_mice_cache *cache) {
@@ -61,7 +62,8 @@ void measure_hits(Session &session, const char *form, const std::vector<std::pai
     std::vector<Name> names;
     for (const auto &side : sides) names.push_back({side.first, true}), run(side.second);
     session.report.add({"hit of a MICE", form, {}, "ns", 1}, names,
-                       interleave(sides.size(), session.rounds, [&](std::size_t i, std::size_t) { return run(sides[i].second); }));
+                       interleave(sides.size(), session.rounds,
+                                  [&](std::size_t i, std::size_t) { return run(sides[i].second); }));
 }
 
 }  // namespace
@@ -91,7 +93,8 @@ void measure_near(Session &session) {
     const Mice dict_child(dict_child_cache);
     measure_hits(session, "uncut", {{"near, of a Redis cache", parent.get()}, {"dict", dict.get()}}, keys);
     measure_hits(session, "under a cut",
-                 {{"near, of a Redis cache", child.get()}, {"dict, under a cut", dict_child.get()}, {"dict, uncut", dict.get()}},
+                 {{"near, of a Redis cache", child.get()}, {"dict, under a cut", dict_child.get()},
+                  {"dict, uncut", dict.get()}},
                  keys);
 }
 

@@ -142,7 +142,8 @@ void measure_two(Session &session, bool by_unix_socket) {
             THREADS, [&](std::size_t thread) { run(thread, 10); }, [&](std::size_t thread) { run(thread, count); });
         return static_cast<double>(took) / static_cast<double>(THREADS * count) / 1e3;
     });
-    session.report.add({"GET, 2 threads", by_unix_socket ? "unix socket" : "TCP", SHAPE, "µs per key", 2}, names, rounds);
+    session.report.add({"GET, 2 threads", by_unix_socket ? "unix socket" : "TCP", SHAPE, "µs per key", 2}, names,
+                       rounds);
 }
 
 }  // namespace

@@ -85,7 +85,8 @@ void Server::run_on(const std::vector<int> &cores) const {
     cpu_set_t set;
     CPU_ZERO(&set);
     for (const int core : cores) CPU_SET(core, &set);
-    if (sched_setaffinity(process_, sizeof set, &set) != 0) throw std::runtime_error("the server cannot be bound to a core");
+    if (sched_setaffinity(process_, sizeof set, &set) != 0)
+        throw std::runtime_error("the server cannot be bound to a core");
 }
 
 std::string Server::info(const char *section) const {

@@ -98,7 +98,7 @@ def power_of_ten(decade):
 
 
 def stable_lines(page):
-    """Without the distances of random-6-3: they fill their cache, and what a full cache keeps depends on the seconds."""
+    """Without the distances of random-6-3: they fill their cache, and what that keeps depends on the seconds."""
     return [line for line in page.splitlines() if not line.startswith("| random-6-3 | distances")]
 
 
@@ -141,12 +141,14 @@ def chart(rows):
         for index, (_, reports) in enumerate(rows):
             y = top + (index + 0.5) * line
             places = [place(value(report)) for report in reports]
-            out.append(f'<line x1="{min(places):.1f}" y1="{y:g}" x2="{max(places):.1f}" y2="{y:g}" stroke="#bbbbbb" stroke-width="2"/>')
+            out.append(f'<line x1="{min(places):.1f}" y1="{y:g}" x2="{max(places):.1f}" y2="{y:g}" '
+                       'stroke="#bbbbbb" stroke-width="2"/>')
             for mode, ((name, _, colour), report, x) in enumerate(zip(MODES, reports, places)):
                 height = y + (mode - (len(MODES) - 1) / 2) * 6.5
                 shown = f"{value(report):,.3g}" if key == "seconds" else f"{value(report):,}"
                 fill = colour if value(report) > 0 else "#ffffff"
-                out.append(f'<circle cx="{x:.1f}" cy="{height:g}" r="4" fill="{fill}" stroke="{colour}"><title>{name}: {shown}</title></circle>')
+                out.append(f'<circle cx="{x:.1f}" cy="{height:g}" r="4" fill="{fill}" stroke="{colour}">'
+                           f'<title>{name}: {shown}</title></circle>')
     out.append("</svg>\n")
     return "\n".join(out)
 

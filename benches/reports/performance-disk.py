@@ -16,6 +16,7 @@ import re
 import statistics
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -87,7 +88,8 @@ def saved(program, folder, quick):
             print(f"  saved, values of {value} bytes", file=sys.stderr, flush=True)
         row = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
         rate = (16 + value) / row["load_ns"] * 1000
-        times = [microseconds(row[name] or None) for name in ("save_ns", "load_ns", "load_here_ns", "open_ns", "get_ns")]
+        times = [microseconds(row[name] or None)
+                 for name in ("save_ns", "load_ns", "load_here_ns", "open_ns", "get_ns")]
         save, load, *others = times
         cells = [f"{value:,}", f"{row['entries']:,.0f}", save, load, f"{rate:,.0f}", *others,
                  f"{row['bytes'] - 16 - value:.0f}"]
@@ -97,8 +99,9 @@ def saved(program, folder, quick):
 
 def conditions():
     found = dict(re.findall(r'name = "(.+)"\nversion = "([0-9.]+)', LOCK.read_text(encoding="utf-8")))
-    return (f"phicache {found['phicache']}, SQLite of libsqlite3-sys {found['libsqlite3-sys']}, LMDB of lmdb-master-sys "
-            f"{found['lmdb-master-sys']}, redb {found['redb']}; medians of {ROUNDS} rounds; keys of 16 bytes.")
+    return textwrap.fill(
+        f"phicache {found['phicache']}, SQLite of libsqlite3-sys {found['libsqlite3-sys']}, LMDB of lmdb-master-sys "
+        f"{found['lmdb-master-sys']}, redb {found['redb']}; medians of {ROUNDS} rounds; keys of 16 bytes.", 120)
 
 
 FORMS = [("put", "#d55e00"), ("first get in a new process", "#0072b2"), ("again", "#009e73")]
@@ -124,8 +127,8 @@ def chart(page):
             if cells[form] != "-":
                 x, middle = place(float(cells[form])), y + 9 + 11 * form
                 value = f"{float(cells[form]):,.3g}" if float(cells[form]) < 1000 else f"{float(cells[form]):,.0f}"
-                out.append(f'<circle cx="{x:.1f}" cy="{middle}" r="5" fill="{colour}"><title>{label}, {name}: {value} µs'
-                           f'</title></circle>')
+                out.append(f'<circle cx="{x:.1f}" cy="{middle}" r="5" fill="{colour}">'
+                           f'<title>{label}, {name}: {value} µs</title></circle>')
     x = 20
     for name, colour in FORMS:
         out.append(f'<circle cx="{x + 5}" cy="60" r="5" fill="{colour}"/><text x="{x + 16}" y="64">{name}</text>')
@@ -137,8 +140,8 @@ def chart(page):
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{height}" viewBox="0 0 {whole} {height}" '
         'font-family="sans-serif" font-size="13" fill="#222222">',
         f'<rect x="0.5" y="0.5" width="{whole - 1}" height="{height - 1}" rx="8" fill="#ffffff" stroke="#d0d7de"/>',
-        '<text x="20" y="32" font-size="15" font-weight="bold">Time for one value of 8 bytes (logarithmic): farther left is '
-        'better</text>', *shade, *out, "</svg>", ""])
+        '<text x="20" y="32" font-size="15" font-weight="bold">Time for one value of 8 bytes (logarithmic): farther '
+        'left is better</text>', *shade, *out, "</svg>", ""])
 
 
 def replace_between(text, name, content):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the programs of benches/iit in turns, fills the tables of performance-iit.md, beside this script, and the first one
-of docs/performance.md, and draws performance-iit.svg, which the README shows.
+"""Runs the programs of benches/iit in turns, fills the tables of performance-iit.md, beside this script, and the first
+one of docs/performance.md, and draws performance-iit.svg, which the README shows.
 
 usage: performance-iit.py FOLDER [--quick | --check]
        performance-iit.py --chart                draws the chart again, from the tables of the page
@@ -208,7 +208,7 @@ def check(folder):
         print(f"{name_of(case)}: {len(results)} runs have equal results, phi {phi:g}")
 
 
-# The chart ---------------------------------------------------------------------------------------------------------------
+# The chart ------------------------------------------------------------------------------------------------------------
 
 # (table, title, the rows that are drawn, and their names there). The first row of a table is 1.
 PANELS = [

@@ -124,7 +124,8 @@ RATIOS = [
 
 OWN = [
     ("memoize on a hit, 2,000 entries", in_a_duel("phicache", "memoize against a pinned hit", REAL_LOAD)),
-    ("a pin and its release, beside reading in place", difference("phicache", "a pin against reading in place", REAL_LOAD)),
+    ("a pin and its release, beside reading in place",
+     difference("phicache", "a pin against reading in place", REAL_LOAD)),
     ("a store that is refused for the cut", in_a_duel("refused store", "cut")),
     ("a store that is refused for φ", in_a_duel("refused store", "phi")),
     ("a store that is refused for memory", in_a_duel("refused store", "memory")),
@@ -155,12 +156,12 @@ def short_table(figures, rows, head):
     return "\n".join(lines)
 
 
-# Tables of all peers -----------------------------------------------------------------------------------------------------
+# Tables of all peers --------------------------------------------------------------------------------------------------
 
 READS = [("hit, counted", "hit", "counted"), ("in place", "hit", "in place"), ("copied", "hit", "copied"),
          ("dependent, counted", "dependent hit", "counted"), ("dependent, in place", "dependent hit", "in place"),
-         ("miss", "miss", ""), ("memoize on a hit", "memoize on a hit", "counted"), ("batch of 64, pinned", "batch of 64 against in place", "pinned"),
-         ("insert", "insert from empty", "")]
+         ("miss", "miss", ""), ("memoize on a hit", "memoize on a hit", "counted"),
+         ("batch of 64, pinned", "batch of 64 against in place", "pinned"), ("insert", "insert from empty", "")]
 THREADS = [(form, "2 threads, 95/5", form)
            for form in ("counted, uniform", "counted, Zipf", "in place, uniform", "in place, Zipf")]
 FILL = [("overhead, bytes per entry", "overhead per entry", "resident"), ("free, ms", "free", ""),
@@ -204,7 +205,8 @@ def works_table(figures, works, entries):
 def sizes_table(figures):
     """phicache's hit and its ratio to the fastest concurrent peer, by length of key and value."""
     values = [8, 64, 256, 1024]
-    lines = ["| key, form | " + " | ".join(f"value of {value}" for value in values) + " |", "|---|" + "---:|" * len(values)]
+    lines = ["| key, form | " + " | ".join(f"value of {value}" for value in values) + " |",
+             "|---|" + "---:|" * len(values)]
     for form in ("counted", "in place", "copied"):
         for key in (16, 40, 256):
             cells = []
@@ -242,7 +244,7 @@ def machine(figures, facts):
         f"The large table has {figures.large:,} entries.", 118, break_on_hyphens=False)
 
 
-# The README's table --------------------------------------------------------------------------------------------------------
+# The README's table ---------------------------------------------------------------------------------------------------
 
 # What bounds memory, what happens then, where results go besides memory, what keeps a removed value valid, and whether
 # one thread computes a missing value while others wait.
@@ -260,15 +262,15 @@ ALTERNATIVES = [
 
 def alternatives_table(figures):
     hits = {row["name"]: row for row in figures.standard("hit", "counted", REAL_LOAD)}
-    lines = ["| | a hit, ns | limit | when full | beyond the process | keeps a removed value valid | one computes, others "
-             "wait |", "|---|---:|---|---|---|---|---|"]
+    lines = ["| | a hit, ns | limit | when full | beyond the process | keeps a removed value valid | one computes, "
+             "others wait |", "|---|---:|---|---|---|---|---|"]
     for name, *what in ALTERNATIVES:
         figure = number(hits[name]["figure"]["median"]) if name in hits else ""
         lines.append(f"| {name} | {figure} | {' | '.join(what)} |")
     return "\n".join(lines)
 
 
-# The chart ---------------------------------------------------------------------------------------------------------------
+# The chart ------------------------------------------------------------------------------------------------------------
 
 FORMS = [("miss", "miss", "#8c8c8c"), ("hit in place", "in place", "#009e73"),
          ("hit, kept and released", "hit, counted", "#0072b2"), ("hit copied", "copied", "#d55e00")]
@@ -296,8 +298,8 @@ def chart(page):
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{bottom + 60}" '
         f'viewBox="0 0 {width} {bottom + 60}" font-family="sans-serif" font-size="13" fill="#222222">',
         f'<rect x="0.5" y="0.5" width="{width - 1}" height="{bottom + 59}" rx="8" fill="#ffffff" stroke="#d0d7de"/>',
-        '<text x="20" y="30" font-size="15" font-weight="bold">Nanoseconds for one operation, one thread: farther left is '
-        'better</text>',
+        '<text x="20" y="30" font-size="15" font-weight="bold">Nanoseconds for one operation, one thread: farther '
+        'left is better</text>',
     ]
     x = 20
     for form, _, colour in FORMS:
@@ -364,7 +366,8 @@ def main():
         ("of its own", short_table(figures, OWN, "figure")),
         ("real load", works_table(figures, READS, REAL_LOAD) + "\n\n" + works_table(figures, THREADS, REAL_LOAD)),
         ("10,000 entries", works_table(figures, READS, MEDIUM)),
-        ("large table", works_table(figures, READS, figures.large) + "\n\n" + works_table(figures, THREADS + FILL, figures.large)),
+        ("large table", works_table(figures, READS, figures.large) + "\n\n"
+         + works_table(figures, THREADS + FILL, figures.large)),
         ("100 entries", works_table(figures, READS, 100)),
         ("lengths", sizes_table(figures)),
         ("empty", table([("new + free, ns", figures.find("new + free", "empty")),

@@ -29,7 +29,7 @@ def number(value):
     return f"{value:.2f}"
 
 
-# Beside the fastest ------------------------------------------------------------------------------------------------------
+# Beside the fastest ---------------------------------------------------------------------------------------------------
 
 def against_best(work, form):
     """The ratio to the fastest contender."""
@@ -77,7 +77,7 @@ def short_table(rows):
     return "\n".join(lines)
 
 
-# Tables of all contenders -----------------------------------------------------------------------------------------------
+# Tables of all contenders ---------------------------------------------------------------------------------------------
 
 def cell(row):
     """The median, and phicache's figure divided by this one in the same rounds: 10th, 50th, 90th percentile."""
@@ -86,7 +86,8 @@ def cell(row):
     ratio = row["ratio"]
     if ratio is None:
         return f"**{number(row['figure']['median'])}**"
-    return f"{number(row['figure']['median'])} <sub>{ratio['p10']:.2f} · **{ratio['median']:.2f}** · {ratio['p90']:.2f}</sub>"
+    return (f"{number(row['figure']['median'])} <sub>{ratio['p10']:.2f} · **{ratio['median']:.2f}** · "
+            f"{ratio['p90']:.2f}</sub>")
 
 
 def table(rows, columns):
@@ -116,8 +117,8 @@ def machine(facts):
     hiredis = first_line("dpkg-query", "-W", "-f", "${Package} ${Version}", "libhiredis-dev")
     crate = re.search(r'name = "redis"\nversion = "([0-9.]+)"', LOCK.read_text(encoding="utf-8"))
     text = (f"phicache {facts['phicache']}; Redis {facts['server']}; {facts['cpu']}, {facts['cores']} cores; "
-            f"{facts['compiler']}, {first_line('rustc', '--version')}; {hiredis or 'hiredis'}, redis crate {crate.group(1)}. "
-            f"The load of the machine before the run was {facts['load']:.1f}.")
+            f"{facts['compiler']}, {first_line('rustc', '--version')}; {hiredis or 'hiredis'}, redis crate "
+            f"{crate.group(1)}. The load of the machine before the run was {facts['load']:.1f}.")
     if facts["load"] > QUIET:
         text += " **Something else was running: these figures are preliminary.**"
     return text

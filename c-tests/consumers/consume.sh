@@ -71,7 +71,8 @@ fi
 if [ $way = flags ]; then
     for example in "$SOURCE_DIR"/examples/*.c "$SOURCE_DIR"/examples/*.cpp; do
         case $example in *.c) compiler="$CC -std=c11" ;; *) compiler="$CXX -std=c++17" ;; esac
-        $compiler -Wall -Wextra -pedantic -Wconversion -Werror -pthread "-I$PREFIX/include" "$example" -o example $library
+        $compiler -Wall -Wextra -pedantic -Wconversion -Werror -pthread "-I$PREFIX/include" "$example" -o example \
+            $library
     done
 fi
 

@@ -1,5 +1,5 @@
-/* loaded LIBRARY: loads and closes the installed library repeatedly with dlopen and dlclose, and uses it from threads that
- * start before it is loaded and end after it is closed. */
+/* loaded LIBRARY: loads and closes the installed library repeatedly with dlopen and dlclose, and uses it from threads
+ * that start before it is loaded and end after it is closed. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <phicache.h>
@@ -14,7 +14,7 @@ static pthread_barrier_t begin, end;
 static void *library;
 static phicache_dict_cache *cache;
 
-/* Looks up a function of the library. Copies the address, because standard C cannot convert it to a function pointer. */
+/* Looks up a function of the library. Copies its address: standard C cannot convert it to a function pointer. */
 static void find(const char *name, void *function) {
     void *found = dlsym(library, name);
     if (found == NULL) {

@@ -1,5 +1,5 @@
-// A small C++ program of a user, in two units that both include phicache.hpp: one finds the value that the other stores;
-// a panic inside the library is a status.
+// A small C++ program of a user, in two units that both include phicache.hpp: one finds the value that the other
+// stores; a panic inside the library is a status.
 #include <cstdio>
 #include <phicache.hpp>
 

@@ -88,8 +88,9 @@ foreach(kind shared static)
   set(others $<IF:$<STREQUAL:${kind},shared>,*.a,*.so*>)
   add_test(NAME consumer.${kind}_alone
            COMMAND sh -ec "rm -rf \"$1\"; cp -a \"$2\" \"$1\"; find \"$1\" -name '${others}' -delete
-                           find \"$1\" -name 'phicache-${other}*.cmake' -delete; shift 2; \"$@\"" - "${alone}" "${installed}"
-                   ${CMAKE_COMMAND} -S "${CMAKE_CURRENT_SOURCE_DIR}/consumers/choices" -B "${alone}/build"
+                           find \"$1\" -name 'phicache-${other}*.cmake' -delete; shift 2; \"$@\""
+                   - "${alone}" "${installed}" ${CMAKE_COMMAND}
+                   -S "${CMAKE_CURRENT_SOURCE_DIR}/consumers/choices" -B "${alone}/build"
                    "-DCMAKE_PREFIX_PATH=${alone}" -DPHICACHE_VERSION=${PROJECT_VERSION} -DEXPECTED=${kind})
   set_tests_properties(consumer.${kind}_alone PROPERTIES FIXTURES_REQUIRED installed)
 endforeach()
@@ -98,7 +99,8 @@ endforeach()
 add_test(NAME package.without_tests
          COMMAND sh -ec "rm -rf \"$2\"; \"$1\" -S \"$3\" -B \"$2\" -DBUILD_TESTING=OFF -DPHICACHE_BUILD_EXAMPLES=OFF \
                          -DPHICACHE_CARGO_TARGET_DIR=\"$4\"; \"$1\" --build \"$2\" --target test" - "${CMAKE_COMMAND}"
-                 "${CMAKE_CURRENT_BINARY_DIR}/consumers/without_tests" "${PROJECT_SOURCE_DIR}" "${PHICACHE_CARGO_TARGET_DIR}")
+                 "${CMAKE_CURRENT_BINARY_DIR}/consumers/without_tests" "${PROJECT_SOURCE_DIR}"
+                 "${PHICACHE_CARGO_TARGET_DIR}")
 set_tests_properties(package.without_tests PROPERTIES RESOURCE_LOCK cargo PASS_REGULAR_EXPRESSION "No tests were found")
 
 # A panic is a status also in hosts with their own unwinder. (The programs above check it in C and C++.)

@@ -2,7 +2,8 @@
 # Compiles tests of phicache.hpp with the compiler CXX, against the library LIBRARY, in FOLDER.
 #
 #   compile_and_run.sh run UNIT FLAGS [UNIT FLAGS]...   compile each unit with its flags, link them, run the program
-#   compile_and_run.sh quiet UNIT FLAGS                 the unit compiles without a warning at all levels of optimization
+#   compile_and_run.sh quiet UNIT FLAGS                 the unit compiles without a warning at all levels of
+#                                                       optimization
 #   compile_and_run.sh refuse UNIT FLAGS                CASE 0 of the unit compiles, every other case fails with its
 #                                                       message, in few lines: at most ten by g++
 #   compile_and_run.sh macros FLAGS                     the headers define no macro without the prefix PHICACHE_, and

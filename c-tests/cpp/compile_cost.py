@@ -14,8 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-# The heavy ones among the rest: <memory>, <functional>, <iterator>, <algorithm>, <variant>, <mutex>. Each takes as long as
-# a third of phicache.hpp.
+# The heavy ones among the rest: <memory>, <functional>, <iterator>, <algorithm>, <variant>, <mutex>. Each takes as long
+# as a third of phicache.hpp.
 STANDARD_HEADERS = {"array", "chrono", "cstdarg", "cstddef", "cstdint", "cstdio", "cstdlib", "cstring",
                     "exception", "initializer_list", "limits", "new", "optional", "stdexcept", "string",
                     "string_view", "tuple", "type_traits", "utility", "vector"}

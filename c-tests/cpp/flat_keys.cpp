@@ -85,7 +85,8 @@ void numbers_have_the_keys_of_a_builder() {
     }
     for (const float number : {0.0f, -0.0f, 0.1f, 3.0f, std::numeric_limits<float>::max()}) check_keys(number);
     for (const std::int64_t number : {INT64_MIN, std::int64_t(-1), std::int64_t(0), INT64_MAX}) check_keys(number);
-    for (const std::uint64_t number : {std::uint64_t(0), std::uint64_t(INT64_MAX), std::uint64_t(INT64_MAX) + 1, UINT64_MAX})
+    for (const std::uint64_t number : {std::uint64_t(0), std::uint64_t(INT64_MAX), std::uint64_t(INT64_MAX) + 1,
+                                       UINT64_MAX})
         check_keys(number);
     check_keys(true, false, 'x', static_cast<signed char>(-3), static_cast<unsigned short>(65535), color::red);
     check_keys(nullptr, std::nullopt, std::optional<int>(), std::optional<bool>(true));

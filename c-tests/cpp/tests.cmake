@@ -27,7 +27,8 @@ foreach(compiler ${phicache_compilers})
   phicache_add_face_test(flat_keys.${name} ${cxx} run flat_keys.cpp -std=c++17)
   phicache_add_face_test(flat_keys.fast_math.${name} ${cxx} run flat_keys.cpp "-std=c++20 -O2 -ffast-math")
   # About fifty programs, so only in one standard for each compiler.
-  phicache_add_face_test(refused.${name} ${cxx} refuse refused.cpp $<IF:$<STREQUAL:${name},clang>,-std=c++20,-std=c++17>)
+  phicache_add_face_test(refused.${name} ${cxx} refuse refused.cpp
+                         $<IF:$<STREQUAL:${name},clang>,-std=c++20,-std=c++17>)
   if(name STREQUAL clang)
     phicache_add_face_test(dangling.${name} ${cxx} refuse dangling.cpp -std=c++20)
   endif()

@@ -110,8 +110,8 @@ NEGATIVE_NAN, PAYLOAD_NAN = ([struct.unpack('<d', struct.pack('<Q', bits))[0]]
 LISTS = [
     [], [None], [()], [[]], [''], [b''], [False], [True], [0], [1], [-1], [3], [3.0], [-0.0], [0.0], [0.1],
     [2**53], [2**53 + 1], [float(2**53)], [2**63 - 1], [-2**63], [float(-2**63)], [2**63], [2**64 - 1], [float(2**63)],
-    [1e300], [float(2**64)], [float('inf')], [float('-inf')], [float('nan')], NEGATIVE_NAN, PAYLOAD_NAN, [5e-324], [-1.5],
-    ['a'], [b'a'], ['\x00'], ['φ is "phi"'], ['x' * 300], [bytes(range(256))],
+    [1e300], [float(2**64)], [float('inf')], [float('-inf')], [float('nan')], NEGATIVE_NAN, PAYLOAD_NAN, [5e-324],
+    [-1.5], ['a'], [b'a'], ['\x00'], ['φ is "phi"'], ['x' * 300], [bytes(range(256))],
     [Direction(0)], [Direction(1)], [Direction(2)], [Nodes(0)], [Nodes(1)], [Nodes(0b10110)], [Nodes(2**64 - 1)],
     [(1, 2)], [1, 2], [(1,), 2], [1, (2,)], [((1, 2),)], [((), ((),))], [('a', b'a', None, True, 1, 1.0)],
     [[3, 1, 2]], [[1, 2, 3, 2, 1]], [[1, 1.0, True]], [[0, False, -0.0, 0.0]], [['b', 'a', b'a']],

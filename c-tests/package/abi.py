@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The ABI that phicache.h promises, as text: abi.py CC HEADER [LIST]
 
-Prints the size and alignment of every struct and the offsets of its members, the values of all constants, and the signatures
-of all functions. With LIST, compares this with the committed list instead; after an intended change `make symbols` writes a
-new list. Layouts are those of 64-bit machines.
+Prints the size and alignment of every struct and the offsets of its members, the values of all constants, and the
+signatures of all functions. With LIST, compares this with the committed list instead; after an intended change
+`make symbols` writes a new list. Layouts are those of 64-bit machines.
 """
 
 import difflib
@@ -28,7 +28,8 @@ class Header:
         self.structs = {name: [spaced(member) for member in body.split(";") if member.strip()]
                         for name, body in structs.findall(text)}
         declarations = [spaced(part) for part in structs.sub("", text).split(";")]
-        declarations = [part.replace('extern "C" {', "").replace("PHICACHE_MUST_USE", "").strip() for part in declarations]
+        declarations = [part.replace('extern "C" {', "").replace("PHICACHE_MUST_USE", "").strip()
+                        for part in declarations]
         self.types = sorted(part for part in declarations if part.startswith("typedef"))
         self.functions = sorted(part for part in declarations
                                 if re.fullmatch(r"[\w *]+\(.*\)", part) and part not in self.types)
@@ -49,7 +50,8 @@ def measure(compiler, path, header):
         lines.append(f'printf("struct {name}: %zu bytes, aligned to %zu\\n", sizeof({name}), _Alignof({name}));')
         for member in members:
             field = re.search(r"(\w+)(?:\[\w+\])?$", member).group(1)
-            lines.append(f'printf("    %3zu  %2zu  {member}\\n", offsetof({name}, {field}), sizeof((({name} *)0)->{field}));')
+            lines.append(f'printf("    %3zu  %2zu  {member}\\n", offsetof({name}, {field}), '
+                         f'sizeof((({name} *)0)->{field}));')
     for name in header.constants:
         if not UNCOUNTED.fullmatch(name):
             lines.append(f'printf("{name} = %g, %zu bytes\\n", (double)({name}), sizeof({name}));')
@@ -79,7 +81,7 @@ def main():
         print("\n".join(changes))
         sys.exit("FAILED the ABI has changed; if that is intended, update the list with make symbols, and CHANGELOG.md "
                  "says so")
-    print(f"ok     {len(header.structs)} structs and {len(header.functions)} functions are as {committed.name} has them")
+    print(f"ok     {len(header.structs)} structs and {len(header.functions)} functions are those of {committed.name}")
 
 
 if __name__ == "__main__":

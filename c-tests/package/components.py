@@ -71,13 +71,15 @@ expect("the link and the archive have their own CMake files",
 
 def crates(*options):
     """The number of crates in the library, without those for the build and for tests."""
-    command = [CARGO, "tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}", *options]
+    command = [CARGO, "tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}",
+               *options]
     lines = subprocess.run(command, cwd=SOURCE, check=True, capture_output=True, text=True).stdout.splitlines()
     return len({line.removesuffix(" (*)") for line in lines if line and not line.startswith("phicache ")})
 
 
 [said] = re.findall(r"(\d+) and (\d+) crates in it instead of (\d+)", TEXT)
-expect("the library contains as many crates as the page says", *[f"{options or 'all'}: {found}, not {number}" for number, options, found in (
-    (number, options, crates(*options)) for number, options in zip(map(int, said), (
-        ["--no-default-features"], ["--no-default-features", "--features", "redis"], []))) if found != number])
+CHOICES = ["--no-default-features"], ["--no-default-features", "--features", "redis"], []
+expect("the library contains as many crates as the page says",
+       *[f"{options or 'all'}: {found}, not {number}" for number, options in zip(map(int, said), CHOICES)
+         if (found := crates(*options)) != number])
 sys.exit(failed)

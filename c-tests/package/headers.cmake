@@ -1,5 +1,6 @@
 # Each header compiles alone, with every standard and compiler, without a warning.
-file(GLOB cpp_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/*.hpp" "${PROJECT_SOURCE_DIR}/include/phicache/*.hpp")
+file(GLOB cpp_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/*.hpp"
+                                        "${PROJECT_SOURCE_DIR}/include/phicache/*.hpp")
 list(JOIN phicache_warnings " " header_warnings)
 foreach(compiler ${phicache_compilers})
   string(REPLACE ":" ";" compiler ${compiler})
@@ -26,7 +27,8 @@ foreach(compiler ${phicache_compilers})
   set_tests_properties(picky.${name} PROPERTIES TIMEOUT 1500)
   # With an older standard the compiler prints one error, not three hundred.
   add_test(NAME header_hpp.c++14.${name}
-           COMMAND sh -c "! \"$0\" -std=c++14 -x c++ -fsyntax-only \"$1\" 2> messages_$2 && grep -q 'needs C++17' messages_$2 && test $(grep -c 'error:' messages_$2) = 1"
+           COMMAND sh -c "! \"$0\" -std=c++14 -x c++ -fsyntax-only \"$1\" 2> messages_$2 && \
+                          grep -q 'needs C++17' messages_$2 && test $(grep -c 'error:' messages_$2) = 1"
                    ${cxx} "${PROJECT_SOURCE_DIR}/include/phicache.hpp" ${name})
   # Each C++ header is compiled alone, so it must include all that it uses.
   set(picky_hpp "${header_warnings} $<$<NOT:$<STREQUAL:${name},clang>>:-Wuseless-cast>")

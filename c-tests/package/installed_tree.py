@@ -52,7 +52,8 @@ expect("only programs and libraries are executable; all users can read, only the
 expect("the library has no search path for others", *re.findall(r"R(?:UN)?PATH.*", dynamic(library)))
 expect("the program finds the library relative to itself",
        *[path for path in re.findall(r"R(?:UN)?PATH.*\[(.*)\]", dynamic(program)) if not path.startswith("$ORIGIN/")])
-expect("the program runs", *([] if subprocess.run([program], capture_output=True).returncode == 0 else ["it does not run"]))
+expect("the program runs",
+       *([] if subprocess.run([program], capture_output=True).returncode == 0 else ["it does not run"]))
 expect("no file contains the path of the build or of the install",
        *[path for path in texts for folder in (BUILD, str(SOURCE), str(PREFIX)) if folder in path.read_text()])
 [archive_path] = [path for path in files if path.suffix == ".a"]
@@ -67,7 +68,8 @@ built = {path.stem.removeprefix("lib") for path in CARGO_TARGET.rglob("*.rlib")}
 held = {crate.rsplit("-", 1)[0] for crate in re.findall(r"^(\w+-[0-9a-f]{16})\.", objects, re.M) if crate in built}
 licensed = {crate.split(",")[0].replace("-", "_") for crate in crates}
 expect("each crate in the archive is among the licenses", *([] if len(held) > 5 else ["it seems to contain none"]),
-       *[crate for crate in sorted(held - {"phicache"}) if not any(f"_{name}".endswith(f"_{crate}") for name in licensed)])
+       *[crate for crate in sorted(held - {"phicache"})
+         if not any(f"_{name}".endswith(f"_{crate}") for name in licensed)])
 expect("nothing unexpected is installed",
        *[path for path in files if path.relative_to(PREFIX).parts[0] not in ("bin", "include", "share") and
          not re.fullmatch(r"libphicache\.(a|so.*)|phicache[\w-]*\.(cmake|pc)", path.name)])

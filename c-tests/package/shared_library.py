@@ -69,7 +69,8 @@ def main():
     expect(f"its SONAME is libphicache.so.{minor}, of major and minor version",
            *unless(re.findall(r"SONAME\).*\[(.*)\]", dynamic) == [f"libphicache.so.{minor}"], dynamic))
     expect("it needs only glibc, not the unwinder of the host (libgcc_s)",
-           *[name for name in re.findall(r"NEEDED\).*\[(.*)\]", dynamic) if name not in NEEDED and not LOADER.fullmatch(name)])
+           *[name for name in re.findall(r"NEEDED\).*\[(.*)\]", dynamic)
+             if name not in NEEDED and not LOADER.fullmatch(name)])
     expect("it is never unloaded (nodelete)", *unless("NODELETE" in flags, flags))
     expect("it binds at load time, and the loader's tables are read-only afterwards (now, relro)",
            *unless("BIND_NOW" in flags and "GNU_RELRO" in segments, segments))
@@ -81,7 +82,8 @@ def main():
     local = [int(size, 16) for size in re.findall(r"^ *TLS +\S+ +\S+ +\S+ +\S+ +(\S+)", segments, re.M)]
     expect(f"a thread that uses it has at most {OWN_TLS} bytes of thread-local storage",
            *[f"it has {size}" for size in local if size > OWN_TLS])
-    expect(f"{COPIES} plugins that contain such a library can be loaded at the same time", *loads_beside_others(library))
+    expect(f"{COPIES} plugins that contain such a library can be loaded at the same time",
+           *loads_beside_others(library))
     expect("its own unwinder finds the frames (--eh-frame-hdr)", *unless("GNU_EH_FRAME" in segments, segments))
     expect("it has the symbol of the relinked library",
            *unless("phicache_relinked" in dict(names), "phicache_relinked is not exported"))

@@ -1,4 +1,4 @@
-/* host PLUGIN: closes a plugin that contains the archive, while threads that have used it still run, and before a fork. */
+/* host PLUGIN: closes a plugin that contains the archive, while threads that used it still run, and before a fork. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>

@@ -70,7 +70,8 @@ struct Caches {
 
     bool damages(const Question &question) const {
         std::int32_t damaged;
-        expect_ok(phicache_cut_damages(NODES, severed, question.direction, question.mechanism, question.purview(), &damaged));
+        expect_ok(phicache_cut_damages(NODES, severed, question.direction, question.mechanism, question.purview(),
+                                       &damaged));
         return damaged != 0;
     }
 
@@ -82,7 +83,8 @@ private:
         expect_ok(phicache_subsystem_new(&network, NODES, state, (1 << NODES) - 1, nullptr, severed, &subsystem));
         return Subsystem(subsystem);
     }
-    Mice new_mice(const phicache_cache_options *options, phicache_subsystem *subsystem, phicache_mice_cache *parent) const {
+    Mice new_mice(const phicache_cache_options *options, phicache_subsystem *subsystem,
+                  phicache_mice_cache *parent) const {
         phicache_mice_cache *cache;
         expect_ok(phicache_redis_mice_cache_new(config.get(), options, subsystem, parent, &cache));
         return Mice(cache);

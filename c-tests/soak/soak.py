@@ -3,10 +3,11 @@
 
 usage: soak.py WORKER [--seconds N] [--seed N]
 
-WORKER is soak_worker, which checks every value and the time of every operation; see worker.cpp. Half of its threads connect
-to the server directly, half through tests/redis/fault_proxy.py. The server is the program in PHICACHE_REDIS_SERVER, or
-redis-server, or valkey-server; without one the exit status is 77. The printed seed repeats the same faults at the same
-times. Exit status: 0 if all values were right, no operation took too long, no worker died, and none leaked files or memory.
+WORKER is soak_worker, which checks every value and the time of every operation; see worker.cpp. Half of its threads
+connect to the server directly, half through tests/redis/fault_proxy.py. The server is the program in
+PHICACHE_REDIS_SERVER, or redis-server, or valkey-server; without one the exit status is 77. The printed seed repeats
+the same faults at the same times. Exit status: 0 if all values were right, no operation took too long, no worker died,
+and none leaked files or memory.
 """
 
 import argparse
@@ -53,8 +54,8 @@ class Server:
     def start(self):
         with open(self.folder / "log", "a") as log:
             self.process = subprocess.Popen(
-                [self.program, "--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self.socket), "--save", "",
-                 "--appendonly", "no", "--dir", str(self.folder), "--repl-diskless-sync-delay", "0"],
+                [self.program, "--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", str(self.socket),
+                 "--save", "", "--appendonly", "no", "--dir", str(self.folder), "--repl-diskless-sync-delay", "0"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         for _ in range(12000):
             if self.process.poll() is not None:
@@ -139,7 +140,8 @@ class Worker:
         slowest = ", ".join(f"{what} {ms}" for what, ms in sorted(self.slowest.items()))
         return (f"{last['operations']} operations, {last['found']} values checked, {last['computed']} computed, "
                 f"{last['failed']} failed, {last['damaged']} damaged records; at most "
-                f"{max(figures['files'] for figures in self.figures)} files, {settled:.0f}, then {end:.0f} MB; slowest, ms: {slowest}")
+                f"{max(figures['files'] for figures in self.figures)} files, {settled:.0f}, then {end:.0f} MB; "
+                f"slowest, ms: {slowest}")
 
 
 class Faults:
@@ -198,8 +200,8 @@ class Faults:
     def spoiled(self):
         self.proxy.set(self.chance.choice(
             [f"garbage {self.chance.randrange(1000)}", f"cut {self.chance.randrange(300)}", "trickle 1", "trickle 30",
-             f"delay {self.chance.randrange(500)}", "silent", r"tail +OK\r\n", r"tail $5\r\nwrong\r\n", "refuse", "drop",
-             f"random {self.chance.randrange(1000)}"]))
+             f"delay {self.chance.randrange(500)}", "silent", r"tail +OK\r\n", r"tail $5\r\nwrong\r\n", "refuse",
+             "drop", f"random {self.chance.randrange(1000)}"]))
         self.some_time(2)
         self.proxy.set("pass")
 

@@ -38,7 +38,8 @@ struct Plain {
     std::string key;
     std::size_t len;
 
-    explicit Plain(std::uint64_t number) : number(number), key("plain " + std::to_string(number)), len(mix(number) % 1000) {
+    explicit Plain(std::uint64_t number)
+        : number(number), key("plain " + std::to_string(number)), len(mix(number) % 1000) {
         if (number % 40 == 7) len = 200'000 + mix(number) % 100'000;
         if (number % 300 == 8) len = 2'000'000;
     }
@@ -59,7 +60,8 @@ struct Question {
     explicit Question(std::uint64_t number)
         : number(number), direction(number % 2 == 0 ? PHICACHE_CAUSE : PHICACHE_EFFECT),
           mechanism(number / 2 % ((1 << NODES) - 1) + 1) {
-        if (phicache_key_mice("soak", direction, mechanism, nullptr, 0, buffer, sizeof buffer, &key_len) != PHICACHE_OK) {
+        if (phicache_key_mice("soak", direction, mechanism, nullptr, 0, buffer, sizeof buffer, &key_len) !=
+            PHICACHE_OK) {
             std::abort();
         }
     }
@@ -70,8 +72,9 @@ struct Question {
         return {sizeof(phicache_mice), direction, 0, mechanism, purview(), 0.5, {payload, payload_len()}};
     }
     bool is(const phicache_mice &mice) const {
-        return mice.direction == direction && mice.mechanism == mechanism && mice.purview == purview() && mice.phi == 0.5 &&
-               mice.payload.len == payload_len() && is_right(number, mice.payload.data, mice.payload.len);
+        return mice.direction == direction && mice.mechanism == mechanism && mice.purview == purview() &&
+               mice.phi == 0.5 && mice.payload.len == payload_len() &&
+               is_right(number, mice.payload.data, mice.payload.len);
     }
 };
 

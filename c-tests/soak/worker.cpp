@@ -31,7 +31,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t LEASE_MS = 250, COMPUTE_MS = 4, LONG_COMPUTE_MS = 400, PLAIN_KEYS = 1200, QUESTIONS = 400;
 constexpr std::size_t BATCH = 20;
 
-double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+double ms_since(Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 
 // The statistics of all threads of this process.
 struct Figures {
@@ -81,11 +83,13 @@ private:
     phicache_status timed(const char *what, int questions, double waiting_ms, Do &&something) {
         const Clock::time_point start = Clock::now();
         const phicache_status status = something();
-        const double ms = ms_since(start), most = questions * static_cast<double>(way_.timeout_ms) + waiting_ms + margin_ms_;
+        const double ms = ms_since(start);
+        const double most = questions * static_cast<double>(way_.timeout_ms) + waiting_ms + margin_ms_;
         figures.operations++;
         figures.took(what, ms);
         if (ms > most)
-            throw Wrong(std::string(what) + " took " + std::to_string(ms) + " ms, at most " + std::to_string(most) + " are due");
+            throw Wrong(std::string(what) + " took " + std::to_string(ms) + " ms, at most " + std::to_string(most) +
+                        " are due");
         // The outcomes of a failing server, and of a missing value or lease.
         const bool usual = status == PHICACHE_OK || status == PHICACHE_MISS || status == PHICACHE_REFUSED_SERVER ||
                            status == PHICACHE_REFUSED_CLEARED || status == PHICACHE_REFUSED_CUT;
@@ -149,7 +153,8 @@ private:
         for (const Plain &plain : plains) keys.push_back(plain.bytes());
         std::vector<phicache_value> values(BATCH);
         const phicache_status status = timed(
-            "get_many", 1, 0, [&] { return phicache_cache_get_many(view(), keys.data(), BATCH, values.data(), nullptr); });
+            "get_many", 1, 0,
+            [&] { return phicache_cache_get_many(view(), keys.data(), BATCH, values.data(), nullptr); });
         for (std::size_t i = 0; i < BATCH; i++) {
             if (status == PHICACHE_OK && values[i].data) check(plains[i], values[i]);
             phicache_value_release(&values[i]);
@@ -166,7 +171,8 @@ private:
             keys.push_back(plain.bytes());
             values.push_back({contents.back().data(), plain.len});
         }
-        timed("set_many", 1, 0, [&] { return phicache_cache_set_many(view(), keys.data(), values.data(), BATCH, nullptr); });
+        timed("set_many", 1, 0,
+              [&] { return phicache_cache_set_many(view(), keys.data(), values.data(), BATCH, nullptr); });
     }
 
     // The data of a computation, and whether it ran.
@@ -214,7 +220,8 @@ private:
         const double others = 2 * (LEASE_MS + LONG_COMPUTE_MS), own = LONG_COMPUTE_MS;
         const phicache_status status = timed(what, 4, others + own, memoize);
         if (computation.done && status != PHICACHE_OK) throw Wrong("a value was computed and lost");
-        if (!computation.done && status != PHICACHE_OK && status != PHICACHE_ERROR_REDIS) throw Wrong("nobody computed");
+        if (!computation.done && status != PHICACHE_OK && status != PHICACHE_ERROR_REDIS)
+            throw Wrong("nobody computed");
         return status;
     }
 
@@ -222,8 +229,8 @@ private:
         Computation computation{this, &plain};
         phicache_value value;
         const phicache_status status = memoize("memoize", computation, [&] {
-            return phicache_redis_cache_memoize(caches_->plain.get(), plain.bytes(), compute_plain, nullptr, &computation,
-                                                &value, nullptr);
+            return phicache_redis_cache_memoize(caches_->plain.get(), plain.bytes(), compute_plain, nullptr,
+                                                &computation, &value, nullptr);
         });
         if (status == PHICACHE_OK) check(plain, value);
         phicache_value_release(&value);
@@ -235,8 +242,8 @@ private:
         phicache_mice mice;
         mice.struct_size = sizeof mice;
         const phicache_status status = memoize(uncut ? "MICE memoize" : "MICE memoize, cut", computation, [&] {
-            return phicache_mice_cache_memoize(cache, question.bytes(), compute_mice, nullptr, &computation, &mice, &value,
-                                               nullptr);
+            return phicache_mice_cache_memoize(cache, question.bytes(), compute_mice, nullptr, &computation, &mice,
+                                               &value, nullptr);
         });
         if (status == PHICACHE_OK) check(question, mice);
         if (status == PHICACHE_OK && !uncut && !computation.done && caches_->damages(question))
@@ -292,7 +299,8 @@ std::uint64_t resident_kb() {
 }
 
 void print_figures() {
-    std::printf("files %llu resident %llu operations %llu found %llu computed %llu failed %llu failures %llu damaged %llu\n",
+    std::printf("files %llu resident %llu operations %llu found %llu computed %llu failed %llu failures %llu "
+                "damaged %llu\n",
                 static_cast<unsigned long long>(open_files()), static_cast<unsigned long long>(resident_kb()),
                 static_cast<unsigned long long>(figures.operations), static_cast<unsigned long long>(figures.found),
                 static_cast<unsigned long long>(figures.computed), static_cast<unsigned long long>(figures.failed),
@@ -313,8 +321,10 @@ int main(int argc, char **argv) {
         else urls.push_back(word);
     }
     struct sigaction on_pipe;
-    if (timeout_ms == 0 || urls.empty() || sigaction(SIGPIPE, nullptr, &on_pipe) != 0 || on_pipe.sa_handler != SIG_DFL) {
-        std::fprintf(stderr, "usage: soak_worker --seed N --timeout MS --margin MS URL..., with SIGPIPE at its default\n");
+    if (timeout_ms == 0 || urls.empty() || sigaction(SIGPIPE, nullptr, &on_pipe) != 0 ||
+        on_pipe.sa_handler != SIG_DFL) {
+        std::fprintf(stderr,
+                     "usage: soak_worker --seed N --timeout MS --margin MS URL..., with SIGPIPE at its default\n");
         return 2;
     }
     std::vector<std::thread> threads;

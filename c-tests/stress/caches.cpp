@@ -182,8 +182,8 @@ public:
                             std::int32_t *callback_code) override {
         const std::uint64_t *masks = nullptr;
         std::size_t count = 0;
-        return phicache_purview_cache_memoize(handle_, direction_of(key), mechanism_of(key), compute, nullptr, call_data,
-                                              &masks, &count, out, callback_code);
+        return phicache_purview_cache_memoize(handle_, direction_of(key), mechanism_of(key), compute, nullptr,
+                                              call_data, &masks, &count, out, callback_code);
     }
     phicache_status get(unsigned key, phicache_value *out) override {
         const std::uint64_t *masks = nullptr;
@@ -226,7 +226,8 @@ phicache_subsystem *subsystem(Cut cut) {
             const std::int32_t state[nodes] = {};
             std::uint64_t connections[nodes];
             require(phicache_cut_bipartition(nodes, severed_from, severed_to, connections), "a cut");
-            require(phicache_subsystem_new(&network, nodes, state, everything, nullptr, nullptr, &uncut), "a subsystem");
+            require(phicache_subsystem_new(&network, nodes, state, everything, nullptr, nullptr, &uncut),
+                    "a subsystem");
             require(phicache_subsystem_cut(uncut, connections, &severed), "a cut subsystem");
         }
         ~Subsystems() {
@@ -243,7 +244,8 @@ public:
     Mice(phicache_config *config, const std::string &name, unsigned index, Cut cut, const Mice *parent)
         : Cache(name.empty() ? "a child" : name, index, 1, keys()), cut_(cut) {
         const phicache_cache_options with = options(name, 0);
-        require(phicache_dict_mice_cache_new(config, &with, subsystem(cut), parent ? parent->handle_ : nullptr, &handle_),
+        require(phicache_dict_mice_cache_new(config, &with, subsystem(cut), parent ? parent->handle_ : nullptr,
+                                             &handle_),
                 name);
         require(phicache_mice_cache_as_cache(handle_, &view_), name);
     }
@@ -291,7 +293,8 @@ public:
     bool check(phicache_bytes value, unsigned key, Stamp oldest) const override {
         phicache_mice mice = none();
         const phicache_status status = phicache_mice_decode(value, &mice);
-        return expect(status == PHICACHE_OK, "%s, key %u: a record that is %s", name(), key, phicache_status_name(status)) &&
+        return expect(status == PHICACHE_OK, "%s, key %u: a record that is %s", name(), key,
+                      phicache_status_name(status)) &&
                check_mice(mice, key, oldest);
     }
     phicache_status refusal(unsigned key) const override {
@@ -325,7 +328,8 @@ private:
         static const std::vector<std::string> all = keys_by([](unsigned key) {
             std::uint8_t buffer[PHICACHE_KEY_BUFFER];
             std::size_t len = 0;
-            require(phicache_key_mice("stress", direction_of(key), mechanism_of(key), nullptr, 0, buffer, sizeof buffer, &len),
+            require(phicache_key_mice("stress", direction_of(key), mechanism_of(key), nullptr, 0, buffer, sizeof buffer,
+                                      &len),
                     "a MICE key");
             return std::string(reinterpret_cast<const char *>(buffer), len);
         });
@@ -340,7 +344,8 @@ class Memo : public Cache {
 public:
     Memo(phicache_config *config, const std::string &name, unsigned index, phicache_compute compute)
         : Cache(name, index, 1, keys()) {
-        require(phicache_memo_new(config, compute, nullptr, nullptr, PHICACHE_MEMORY_CONFIGURED, 0, nullptr, nullptr, &handle_),
+        require(phicache_memo_new(config, compute, nullptr, nullptr, PHICACHE_MEMORY_CONFIGURED, 0, nullptr, nullptr,
+                                  &handle_),
                 name);
     }
     ~Memo() override { close(); }

@@ -72,9 +72,11 @@ void use_child(Scene &scene, Worker &worker) {
 void switch_something(Scene &scene, Random &random) {
     if (random.chance(500)) {
         const double percent = random.chance(300) ? 0.0 : PHICACHE_MEMORY_UNLIMITED;
-        expect(phicache_config_set_maximum_memory_percent(scene.of_dict.handle(), percent) == PHICACHE_OK, "no such maximum");
+        expect(phicache_config_set_maximum_memory_percent(scene.of_dict.handle(), percent) == PHICACHE_OK,
+               "no such maximum");
     } else {
-        expect(phicache_config_set_cache_potential_purviews(scene.of_purviews.handle(), random.chance(700)) == PHICACHE_OK,
+        expect(phicache_config_set_cache_potential_purviews(scene.of_purviews.handle(), random.chance(700)) ==
+                   PHICACHE_OK,
                "no such switch");
     }
 }
@@ -127,7 +129,8 @@ void clear_something(Scene &scene, Worker &worker) {
     } else if (worker.random.chance(800)) {
         worker.doing("clear in the registry", *cache, 0);
         const std::uint64_t number = cache->before_clear();
-        expect(phicache_registry_clear(cache->name()) == PHICACHE_OK, "%s: the registry cannot clear it", cache->name());
+        expect(phicache_registry_clear(cache->name()) == PHICACHE_OK, "%s: the registry cannot clear it",
+               cache->name());
         cache->after_clear(number);
     } else {
         worker.doing("clear_all in the registry", *cache, 0);

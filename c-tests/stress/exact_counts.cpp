@@ -64,7 +64,8 @@ void check_all(Phase &phase, const Caches &caches, const std::array<Observed, mo
     std::array<std::uint64_t, most_caches> sizes{};
     std::uint64_t inherited_by_cut = 0, inherited_by_copy = 0;
     for (unsigned key = 0; key < shared_keys; key++) {
-        for (const std::shared_ptr<Cache> &cache : phase.caches) sizes[cache->index()] += phase.stored[cache->index()][key] > 0;
+        for (const std::shared_ptr<Cache> &cache : phase.caches)
+            sizes[cache->index()] += phase.stored[cache->index()][key] > 0;
         const bool in_parent = phase.stored[caches.parent->index()][key] > 0;
         inherited_by_cut += in_parent && !damaged(key);
         inherited_by_copy += in_parent && phase.stored[caches.copy->index()][key] == 0;

@@ -28,8 +28,8 @@ void inheritance(unsigned threads, std::uint64_t seed) {
     const auto expect_size = [&](const Cache &child, std::uint64_t expected, const char *when) {
         std::uint64_t size = 0;
         phicache_cache_size(child.view(), &size);
-        expect(size == expected, "a child says it has %llu values %s, expected %llu", static_cast<unsigned long long>(size),
-               when, static_cast<unsigned long long>(expected));
+        expect(size == expected, "a child says it has %llu values %s, expected %llu",
+               static_cast<unsigned long long>(size), when, static_cast<unsigned long long>(expected));
     };
     std::uint64_t undamaged = 0, all = 0;
     for (unsigned key = 0; key < records; key++) {
@@ -68,7 +68,8 @@ void inheritance(unsigned threads, std::uint64_t seed) {
             worker.doing("get", *copy_now, key);
             phicache_value value{};
             phicache_status status = copy_now->get(key, &value);
-            expect((status == PHICACHE_OK) == positive(key), "a child has lost key %u: %s", key, phicache_status_name(status));
+            expect((status == PHICACHE_OK) == positive(key), "a child has lost key %u: %s", key,
+                   phicache_status_name(status));
             if (status == PHICACHE_OK) copy_now->check({value.data, value.len}, key, {0, 0});
             phicache_value_release(&value);
             status = phicache_cache_contains(cut_now->view(), cut_now->key(key));

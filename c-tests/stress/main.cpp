@@ -1,9 +1,9 @@
 // main.cpp: stress [--seconds N] [--threads N] [--seed N]: every operation of phicache at once, from many threads.
 //
-// Repeats the phases of phases.hpp until the time is up, with 64, 2 and 8 threads in turn or with --threads. It compares
-// values byte by byte and the caches' counts with its own, and expects that all caches hold zero bytes after each
-// phase. A thread without progress for five minutes ends the program (watchdog.hpp). The scheduler decides which thread
-// comes first; everything else follows from the seed, which is printed. Exit status: 0 if nothing was wrong.
+// Repeats the phases of phases.hpp until the time is up, with 64, 2 and 8 threads in turn or with --threads. It
+// compares values byte by byte and the caches' counts with its own, and expects that all caches hold zero bytes after
+// each phase. A thread without progress for five minutes ends the program (watchdog.hpp). The scheduler decides which
+// thread comes first; everything else follows from the seed, which is printed. Exit status: 0 if nothing was wrong.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -28,7 +28,8 @@ unsigned long number(const std::string &name, const char *text, unsigned long le
     char *end = nullptr;
     const unsigned long value = text == nullptr ? 0 : std::strtoul(text, &end, 10);
     if (text == nullptr || end == text || *end != '\0' || value < least || value > most)
-        throw std::invalid_argument(name + " needs a number from " + std::to_string(least) + " to " + std::to_string(most));
+        throw std::invalid_argument(name + " needs a number from " + std::to_string(least) + " to " +
+                                    std::to_string(most));
     return value;
 }
 
@@ -41,7 +42,8 @@ Options options(int argc, char **argv) {
         if (name == "--seconds") all.seconds = number(name, text, 1, 1000000);
         else if (name == "--threads") all.threads = number(name, text, 2, stress::most_threads);
         else if (name == "--seed") all.seed = number(name, text, 0, ~0ul);
-        else throw std::invalid_argument("unknown option " + name + "; usage: stress [--seconds N] [--threads N] [--seed N]");
+        else throw std::invalid_argument("unknown option " + name +
+                                         "; usage: stress [--seconds N] [--threads N] [--seed N]");
     }
     return all;
 }
@@ -93,8 +95,8 @@ int run(const Options &asked) {
     } while (Clock::now() < end);
     using Number = unsigned long long;
     const stress::Observed &seen = stress::seen_in_all();
-    std::printf("%llu hits, %llu waits, %llu computations, %llu leases, %llu failures, %llu recursions, %llu values computed "
-                "by several in a wait cycle\n",
+    std::printf("%llu hits, %llu waits, %llu computations, %llu leases, %llu failures, %llu recursions, %llu values "
+                "computed by several in a wait cycle\n",
                 Number{seen.hits}, Number{seen.waited}, Number{seen.callbacks}, Number{seen.begun}, Number{seen.failed},
                 Number{seen.recursions}, Number{seen.again});
     std::printf("%llu rounds, %llu checks, %llu failed\n", Number{rounds}, Number{stress::checks()},

@@ -47,17 +47,22 @@ void Values::write(std::uint8_t *room, unsigned key, Stamp stamp) const {
 
 bool Values::check(const char *cache, const std::uint8_t *data, std::size_t len, unsigned key, Stamp oldest) const {
     const std::size_t expected = length(key);
-    if (!expect(len == expected, "%s, key %u: a value of %zu bytes, expected %zu", cache, key, len, expected)) return false;
+    if (!expect(len == expected, "%s, key %u: a value of %zu bytes, expected %zu", cache, key, len, expected))
+        return false;
     if (len == 0) return true;
     Head head;
     std::memcpy(&head, data, sizeof head);
-    if (!expect(head[0] == key, "%s, key %u: the value of key %llu", cache, key, static_cast<unsigned long long>(head[0])))
+    if (!expect(head[0] == key, "%s, key %u: the value of key %llu", cache, key,
+                static_cast<unsigned long long>(head[0])))
         return false;
     return expect(std::memcmp(data + sizeof head, body(key), len - sizeof head) == 0, "%s, key %u: wrong bytes", cache,
                   key) &
-           expect(head[1] >= oldest.clears, "%s, key %u: a value begun before clear %llu, in a cache cleared since %llu",
-                  cache, key, static_cast<unsigned long long>(head[1]), static_cast<unsigned long long>(oldest.clears)) &
-           expect(head[2] >= oldest.removals, "%s, key %u: a value begun before its key was removed is back", cache, key);
+           expect(head[1] >= oldest.clears,
+                  "%s, key %u: a value begun before clear %llu, in a cache cleared since %llu",
+                  cache, key, static_cast<unsigned long long>(head[1]),
+                  static_cast<unsigned long long>(oldest.clears)) &
+           expect(head[2] >= oldest.removals, "%s, key %u: a value begun before its key was removed is back", cache,
+                  key);
 }
 
 }  // namespace stress

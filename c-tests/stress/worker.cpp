@@ -89,7 +89,8 @@ void Worker::ask(const std::shared_ptr<Cache> &cache, unsigned key, unsigned dep
             break;
         default: fail("%s, key %u: memoize is %s", cache->name(), key, phicache_status_name(status));
     }
-    if (status == PHICACHE_OK) check_and_release(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
+    if (status == PHICACHE_OK)
+        check_and_release(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
     else expect(value.pin == nullptr, "%s, key %u: a value beside an error", cache->name(), key);
 }
 
@@ -127,7 +128,8 @@ std::int32_t Worker::compute(Computation &computation, phicache_bytes key, phica
     const Stamp stamp = cache.now(computation.key);
     if (random.chance(100)) rest(20 + random.below(300));
     if (phase_.within) phase_.within(*this, computation.key, computation.depth);
-    else if (computation.depth < deepest && random.chance(300)) ask_for_others(cache, computation.key, computation.depth);
+    else if (computation.depth < deepest && random.chance(300))
+        ask_for_others(cache, computation.key, computation.depth);
     if (random.chance(80)) {
         // A code that no other computation returns.
         computation.code = static_cast<std::int32_t>(number_ + 1) << 24 | (++last_code_ & 0xFFFFFF);
@@ -174,9 +176,11 @@ void Worker::computed(const Cache &cache, unsigned key, const phicache_value &va
         return;
     }
     const phicache_status reason =
-        value.origin < PHICACHE_ORIGIN_NOT_STORED ? 0 : static_cast<phicache_status>(value.origin - PHICACHE_ORIGIN_NOT_STORED);
-    if (expect(reason > 0 && reason < 16 && may_refuse(cache, key, reason), "%s, key %u: a computed value has origin %u",
-               cache.name(), key, value.origin))
+        value.origin < PHICACHE_ORIGIN_NOT_STORED
+            ? 0
+            : static_cast<phicache_status>(value.origin - PHICACHE_ORIGIN_NOT_STORED);
+    if (expect(reason > 0 && reason < 16 && may_refuse(cache, key, reason),
+               "%s, key %u: a computed value has origin %u", cache.name(), key, value.origin))
         observed(cache).refused[static_cast<std::size_t>(reason)]++;
 }
 
@@ -221,7 +225,8 @@ void Worker::look(const std::shared_ptr<Cache> &cache, unsigned key) {
         found(*cache, value);
         expect(value.origin != PHICACHE_ORIGIN_WAITED, "%s, key %u: get has waited", cache->name(), key);
         check_and_release(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
-    } else if (expect(status == PHICACHE_MISS, "%s, key %u: get is %s", cache->name(), key, phicache_status_name(status))) {
+    } else if (expect(status == PHICACHE_MISS, "%s, key %u: get is %s", cache->name(), key,
+                      phicache_status_name(status))) {
         observed(*cache).misses++;
     }
 }
@@ -269,7 +274,8 @@ void Worker::begin(const std::shared_ptr<Cache> &cache, unsigned key) {
             break;
         case PHICACHE_BUSY: break;
         case PHICACHE_ERROR_RECURSION:
-            expect(owner == 0 && is_mine(*cache, key), "%s, key %u: ERROR_RECURSION without recursion", cache->name(), key);
+            expect(owner == 0 && is_mine(*cache, key), "%s, key %u: ERROR_RECURSION without recursion", cache->name(),
+                   key);
             break;
         default: fail("%s, key %u: begin is %s", cache->name(), key, phicache_status_name(status));
     }
@@ -280,12 +286,14 @@ void Worker::wait(const std::shared_ptr<Cache> &cache, unsigned key) {
     const Stamp oldest = cache->oldest(key);
     phicache_value value{};
     const phicache_status status =
-        phicache_cache_wait(cache->view(), cache->key(key), random.chance(500) ? 0 : new_owner(), random.below(3), &value);
+        phicache_cache_wait(cache->view(), cache->key(key), random.chance(500) ? 0 : new_owner(), random.below(3),
+                            &value);
     if (status == PHICACHE_OK) {
         found(*cache, value);
         check_and_release(cache, key, value, value.origin == PHICACHE_ORIGIN_PARENT ? Stamp{0, 0} : oldest);
     } else if (status == PHICACHE_BUSY) {
-        expect(is_mine(*cache, key) || phase_.wait_cycles, "%s, key %u: wait is BUSY without a wait cycle", cache->name(), key);
+        expect(is_mine(*cache, key) || phase_.wait_cycles, "%s, key %u: wait is BUSY without a wait cycle",
+               cache->name(), key);
     } else {
         expect(status == PHICACHE_MISS || status == PHICACHE_TIMEOUT, "%s, key %u: wait is %s", cache->name(), key,
                phicache_status_name(status));
@@ -298,7 +306,8 @@ bool Worker::end_some_lease() {
     const Cache &cache = *begun->cache;
     if (random.chance(150)) {
         doing("abandoning a lease", cache, begun->key);
-        expect(phicache_lease_abandon(begun->lease) == PHICACHE_OK, "%s, key %u: abandon fails", cache.name(), begun->key);
+        expect(phicache_lease_abandon(begun->lease) == PHICACHE_OK, "%s, key %u: abandon fails", cache.name(),
+               begun->key);
     } else {
         doing("completing a lease", cache, begun->key);
         const std::vector<std::uint8_t> bytes = cache.value(begun->key, begun->stamp);
@@ -336,8 +345,8 @@ void Worker::rest(unsigned microseconds) {
 void Worker::set(Cache &cache, unsigned key) {
     doing("set", cache, key);
     const phicache_status status = cache.set(key, timeless);
-    expect(status == PHICACHE_OK || (status > 0 && may_refuse(cache, key, status)), "%s, key %u: set is %s", cache.name(),
-           key, phicache_status_name(status));
+    expect(status == PHICACHE_OK || (status > 0 && may_refuse(cache, key, status)), "%s, key %u: set is %s",
+           cache.name(), key, phicache_status_name(status));
 }
 
 void Worker::remove(Cache &cache, unsigned key) {

@@ -33,7 +33,8 @@ std::vector<std::size_t> order_of(std::size_t count, bool own) {
 
 // All threads share the system and its caches; each result has its place, so the order of the threads makes no
 // difference.
-Structure uncut_structure(System& uncut, const Session& session, std::vector<Worker>& workers, const std::string& where) {
+Structure uncut_structure(System& uncut, const Session& session, std::vector<Worker>& workers,
+                          const std::string& where) {
     const std::vector<NodeSet>& mechanisms = session.subsets;
     const std::vector<std::size_t> order = order_of(mechanisms.size(), is_shared(session.settings.caching.store));
     Structure structure;
@@ -93,7 +94,9 @@ double system_phi(const Structure& structure, const std::vector<EvaluatedCut>& c
 
 Result analyse(const Network& network, const Settings& settings, const std::string& where) {
     const auto start = std::chrono::steady_clock::now();
-    const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+    const auto seconds = [&] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
     const std::clock_t cpu_start = std::clock();
     Session session(network, settings);
     std::vector<Worker> workers(static_cast<std::size_t>(settings.threads));

@@ -75,7 +75,8 @@ phicache::cut severed_by(const Network& network, const Cut& cut) {
 }
 
 // The MICE cache of a subsystem; a cut subsystem inherits from the uncut one.
-phicache::mice_cache mice_of(const phicache::subsystem& subsystem, Store store, const phicache::mice_cache* uncut = nullptr) {
+phicache::mice_cache mice_of(const phicache::subsystem& subsystem, Store store,
+                             const phicache::mice_cache* uncut = nullptr) {
     switch (store) {
         case Store::redis: return phicache::mice_cache::redis(subsystem, uncut);
         case Store::disk: return phicache::mice_cache::disk(subsystem, uncut);

@@ -2,13 +2,13 @@
 //
 // One for each network: the potential purviews of a mechanism, and the distances between repertoires. One for each
 // subsystem: MICE; a cut subsystem inherits from the uncut one. Repertoires: one for each subsystem with Reuse::parent;
-// with Reuse::cuts one for all cuts, because cut-scoped keys differ only if the cut makes a difference. All threads of an
-// analysis share all of them.
+// with Reuse::cuts one for all cuts, because cut-scoped keys differ only if the cut makes a difference. All threads of
+// an analysis share all of them.
 //
 // MICE may be in Redis, shared by all processes that analyze the network. On disk are MICE, small phi and distances: a
 // second run finds them, and of several processes one computes each. Repertoires stay in the process, because storing
-// one in a file takes longer than computing it; who finds a small phi needs none. Identities and contexts on disk name the
-// algorithm and its version (system.cpp), so that no other algorithm reads these results.
+// one in a file takes longer than computing it; who finds a small phi needs none. Identities and contexts on disk name
+// the algorithm and its version (system.cpp), so that no other algorithm reads these results.
 #pragma once
 
 #include <atomic>
@@ -71,7 +71,9 @@ struct CachesUse {
     CacheUse purviews{"purviews"};
     CacheUse distances{"distances"};
 
-    std::vector<CacheUse> list() const { return {repertoires, single_nodes, small_phi, bounds, mice, purviews, distances}; }
+    std::vector<CacheUse> list() const {
+        return {repertoires, single_nodes, small_phi, bounds, mice, purviews, distances};
+    }
 };
 
 // The statistics of the Redis server, and its last error.

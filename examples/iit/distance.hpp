@@ -12,8 +12,9 @@ enum class Measure {
     l1,   // the sum of absolute differences
 };
 
-// The distance, rounded as round_phi does. With Measure::emd that of effect repertoires is the sum of the differences of
-// the nodes' probabilities: effect repertoires are products over their nodes, so the transport problem has that cost.
+// The distance, rounded as round_phi does. With Measure::emd that of effect repertoires is the sum of the differences
+// of the nodes' probabilities: effect repertoires are products over their nodes, so the transport problem has that
+// cost.
 double distance(Measure measure, Direction direction, const double* a, const double* b, std::size_t size);
 
 // Whether computing the distance takes longer than finding it in a cache.

@@ -52,7 +52,8 @@ Estimate estimate(const Network& network, Measure measure) {
         }
         for (NodeSet mechanism = 1; mechanism <= network.all(); ++mechanism) {
             for (NodeSet purview = 1; purview <= network.all(); ++purview) {
-                if (!connections.reducible(direction, mechanism, purview)) add(direction, count(mechanism), count(purview), 1);
+                if (!connections.reducible(direction, mechanism, purview))
+                    add(direction, count(mechanism), count(purview), 1);
             }
         }
     }

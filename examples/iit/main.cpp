@@ -23,7 +23,8 @@ constexpr double kLong = 60;  // seconds, of an analysis that is announced with 
 std::vector<iit::Run> analyse(const iit::Network& network, const iit::Options& options) {
     std::vector<iit::Run> runs;
     for (const iit::Plan& plan : options.plans) {
-        const std::string where = "run " + std::to_string(runs.size() + 1) + " of " + std::to_string(options.plans.size());
+        const std::string where = "run " + std::to_string(runs.size() + 1) + " of " +
+            std::to_string(options.plans.size());
         runs.push_back({plan, plan.processes > 0
                                   ? iit::analyse_in_new_processes(options.network, options.redis_url, plan)
                                   : iit::analyse(network, plan.settings, options.plans.size() > 1 ? where : "")});

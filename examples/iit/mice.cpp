@@ -41,7 +41,8 @@ Mice System::search_mice(Worker& worker, Direction direction, NodeSet mechanism)
     if (!session_.caches) {
         for (NodeSet purview : compute()) consider(purview);
     } else {
-        const auto purviews = session_.caches->purviews.memoize(to_phicache(direction), to_phicache(mechanism), compute);
+        const auto purviews =
+            session_.caches->purviews.memoize(to_phicache(direction), to_phicache(mechanism), compute);
         for (phicache::node_set purview : purviews) consider(purview.mask());
     }
     return best;

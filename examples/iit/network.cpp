@@ -48,7 +48,8 @@ bool differ_in_one_letter(const std::string& a, const std::string& b) {
 const json::Value* member(const json::Object& input, const std::string& name) {
     constexpr std::size_t kLong = 4;  // fewer letters with one changed are another word
     if (const json::Value* found = json::find(input, name)) return found;
-    const std::string words = name == "cm" ? "connectivity_matrix" : name == "tpm" ? "transition_probability_matrix" : "";
+    const std::string words =
+        name == "cm" ? "connectivity_matrix" : name == "tpm" ? "transition_probability_matrix" : "";
     for (const auto& [other, value] : input) {
         const std::string lower = in_lower_case(other);
         if (lower == name || lower == words || (name.size() >= kLong && differ_in_one_letter(lower, name))) {
@@ -91,7 +92,8 @@ std::size_t check_size(const json::Object& input, std::size_t size) {
     }
     if (const json::Value* stated = json::find(input, "size")) {
         const double* number = stated->as<double>();
-        if (!number || *number != static_cast<double>(size)) throw InputError("size is not the number of nodes in state");
+        if (!number || *number != static_cast<double>(size))
+            throw InputError("size is not the number of nodes in state");
     }
     if (const json::Value* nodes = json::find(input, "nodes")) {
         if (array(nodes, "nodes").size() != size) throw InputError("nodes does not name all nodes of the network");
@@ -104,7 +106,8 @@ std::vector<NodeSet> read_connections(const json::Object& input, std::size_t siz
     const json::Value* given = member(input, "cm");
     if (!given) return std::vector<NodeSet>(size, first_nodes(static_cast<int>(size)));
     const json::Array& rows = array(given, "cm");
-    if (rows.size() != size) throw InputError("cm has " + std::to_string(rows.size()) + " rows, not " + std::to_string(size));
+    if (rows.size() != size)
+        throw InputError("cm has " + std::to_string(rows.size()) + " rows, not " + std::to_string(size));
     std::vector<NodeSet> connected(size);
     for (std::size_t i = 0; i < size; ++i) {
         const json::Array& targets = row(rows, "cm", i, size);
@@ -120,7 +123,8 @@ void check_state_length(const json::Object& input, std::size_t size) {
     const json::Value* tpm = member(input, "tpm");
     const json::Array* rows = tpm ? tpm->as<json::Array>() : nullptr;
     const json::Array* first = rows && !rows->empty() ? rows->front().as<json::Array>() : nullptr;
-    if (!first || first->size() == size || first->size() > 63 || rows->size() != std::size_t{1} << first->size()) return;
+    if (!first || first->size() == size || first->size() > 63 || rows->size() != std::size_t{1} << first->size())
+        return;
     throw InputError("state has " + std::to_string(size) + " elements, but tpm is that of " +
                      std::to_string(first->size()) + " nodes");
 }
@@ -153,7 +157,8 @@ std::vector<double> read_tpm(const json::Object& input, std::size_t size) {
 }
 
 // The node's column of the state-by-node table, averaged over all nodes that are not connected to it.
-std::vector<double> probabilities_on(const std::vector<double>& tpm, std::size_t size, std::size_t node, NodeSet connected) {
+std::vector<double> probabilities_on(const std::vector<double>& tpm, std::size_t size, std::size_t node,
+                                     NodeSet connected) {
     const NodeSet others = first_nodes(static_cast<int>(size)) & ~connected;
     std::vector<double> table;
     table.reserve(states(connected));
@@ -187,7 +192,8 @@ bool is_reachable(const Network& network) {
 std::vector<std::string> warnings_about(const Network& network) {
     std::vector<std::string> warnings;
     if (!is_reachable(network)) {
-        warnings.push_back("no state leads to the current state, so the causes of some mechanisms are undefined (phi 0)");
+        warnings.push_back(
+            "no state leads to the current state, so the causes of some mechanisms are undefined (phi 0)");
     }
     const auto unconnected = [](const Node& node) { return node.connected == 0; };
     if (std::all_of(network.nodes.begin(), network.nodes.end(), unconnected)) {

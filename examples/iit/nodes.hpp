@@ -56,7 +56,8 @@ inline bool precedes(NodeSet a, NodeSet b) {
 inline std::vector<NodeSet> subsets_by_size(NodeSet set) {
     std::vector<NodeSet> subsets;
     subsets.reserve(states(set) - 1);
-    for (NodeSet subset = next_subset(0, set); subset != 0; subset = next_subset(subset, set)) subsets.push_back(subset);
+    for (NodeSet subset = next_subset(0, set); subset != 0; subset = next_subset(subset, set))
+        subsets.push_back(subset);
     std::sort(subsets.begin(), subsets.end(), precedes);
     return subsets;
 }

@@ -13,7 +13,8 @@ constexpr int kMostThreads = 256;
 constexpr int kMostProcesses = 64;
 
 // The value of an option given as `--name value` or `--name=value`; empty if the argument is another option.
-std::optional<std::string> value_of(const std::string& name, const std::vector<std::string>& arguments, std::size_t& at) {
+std::optional<std::string> value_of(const std::string& name, const std::vector<std::string>& arguments,
+                                    std::size_t& at) {
     const std::string& argument = arguments[at];
     if (argument.compare(0, name.size() + 1, name + "=") == 0) return argument.substr(name.size() + 1);
     if (argument != name) return std::nullopt;
@@ -66,7 +67,8 @@ Plan single_plan(const Asked& asked) {
     const std::string store = asked.cache.empty() ? "dict" : asked.cache;
     const std::string reuse = asked.reuse.empty() ? "cuts" : asked.reuse;
     const Caching caching{reuse == "parent" ? Reuse::parent : Reuse::cuts, store_named(store), asked.distances};
-    return {store + ", reuse " + reuse, {asked.measure, caching, threads}, asked.processes.value_or(0), asked.directory};
+    return {store + ", reuse " + reuse, {asked.measure, caching, threads}, asked.processes.value_or(0),
+            asked.directory};
 }
 
 // Each row adds one thing to the row above.
@@ -143,7 +145,8 @@ Options parse_options(const std::vector<std::string>& arguments) {
     options.network = files.front();
 
     const bool single = options.json || !asked.cache.empty() || !asked.reuse.empty() || !asked.distances;
-    if (!options.redis_url.empty() && single && asked.cache != "redis") throw UsageError("--redis-url needs --cache redis");
+    if (!options.redis_url.empty() && single && asked.cache != "redis")
+        throw UsageError("--redis-url needs --cache redis");
     if (!asked.directory.empty() && !single) expect_empty(asked.directory);
     if (!asked.directory.empty() && single && asked.cache != "disk") throw UsageError("--directory needs --cache disk");
     if (asked.cache == "disk" && asked.reuse == "parent") {
@@ -160,28 +163,30 @@ Options parse_options(const std::vector<std::string>& arguments) {
 
 const char* usage() {
     return "usage: iit NETWORK.json [--measure emd|l1] [--cache none|dict|redis|disk] [--reuse parent|cuts]\n"
-           "           [--no-distances] [--threads N] [--processes N] [--redis-url URL] [--directory D] [--force] [--json]\n"
+           "           [--no-distances] [--threads N] [--processes N] [--redis-url URL] [--directory D]\n"
+           "           [--force] [--json]\n"
            "\n"
-           "Computes the integrated information (phi) of a network as PyPhi does: the cause and the effect of every set of\n"
-           "nodes, and what every cut of the network in two destroys. Without --cache, --reuse, --no-distances and --json\n"
-           "it does so without caches, then with more and more of them, and compares the seconds.\n"
+           "Computes the integrated information (phi) of a network as PyPhi does: the cause and the effect of every\n"
+           "set of nodes, and what every cut of the network in two destroys. Without --cache, --reuse,\n"
+           "--no-distances and --json it does so without caches, then with more and more of them, and compares the\n"
+           "seconds.\n"
            "\n"
            "  --measure emd   the earth mover's distance between causes, PyPhi's default (default)\n"
            "  --measure l1    the sum of absolute differences\n"
            "  --cache none    use no caches\n"
            "  --cache dict    cache results in this process\n"
            "  --cache redis   as dict, and share causes and effects with all processes that analyze this network\n"
-           "  --cache disk    as dict, and keep causes, effects, small phi and distances in files: a second run computes\n"
-           "                  nothing, and of several processes one computes each of them\n"
+           "  --cache disk    as dict, and keep causes, effects, small phi and distances in files: a second run\n"
+           "                  computes nothing, and of several processes one computes each of them\n"
            "  --reuse parent  each cut has its own caches and inherits undamaged results, as in PyPhi\n"
            "  --reuse cuts    all cuts share caches with cut-scoped keys (default)\n"
            "  --no-distances  keep no earth mover's distances\n"
            "  --threads N     divide the cuts among N threads (default: 1; the comparison ends with 2)\n"
-           "  --processes N   analyze in N processes that share results in Redis or on disk. On disk, a process that is\n"
-           "                  killed costs only what it was computing\n"
+           "  --processes N   analyze in N processes that share results in Redis or on disk. On disk, a process that\n"
+           "                  is killed costs only what it was computing\n"
            "  --redis-url URL the server: redis://host:port/0, rediss://..., unix:///path/to/socket\n"
-           "                  (default: PHICACHE_REDIS_URL, or redis://127.0.0.1:6379/0). The comparison uses Redis if\n"
-           "                  the option or the variable is set\n"
+           "                  (default: PHICACHE_REDIS_URL, or redis://127.0.0.1:6379/0). The comparison uses Redis\n"
+           "                  if the option or the variable is set\n"
            "  --directory D   the directory of the files (default: PHICACHE_DISK_DIRECTORY, or below the user's cache\n"
            "                  directory). The comparison ends with runs on disk if the option is given: D must be new\n"
            "                  or empty\n"
@@ -189,9 +194,9 @@ const char* usage() {
            "  --json          run one analysis, with caches unless --cache none is given, and print one JSON object\n"
            "\n"
            "The network is a JSON object: tpm (2^n rows of n probabilities; row i is for the state in which node k is\n"
-           "bit k of i), state (n zeros and ones), and optionally cm (cm[a][b] is 1 for a connection a -> b). All nodes\n"
-           "belong to the system. examples/iit/README.md shows a file. Exit status: 0, 2 for a bad command line or input,\n"
-           "1 for any other failure.\n";
+           "bit k of i), state (n zeros and ones), and optionally cm (cm[a][b] is 1 for a connection a -> b). All\n"
+           "nodes belong to the system. examples/iit/README.md shows a file. Exit status: 0, 2 for a bad command\n"
+           "line or input, 1 for any other failure.\n";
 }
 
 }  // namespace iit

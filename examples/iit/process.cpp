@@ -45,7 +45,8 @@ std::string read_all(int descriptor) {
 class Process {
   public:
     // If it is `quiet`, its messages are kept instead of printed.
-    Process(std::vector<std::string> arguments, bool quiet) : messages_(quiet ? std::tmpfile() : nullptr, &std::fclose) {
+    Process(std::vector<std::string> arguments, bool quiet)
+        : messages_(quiet ? std::tmpfile() : nullptr, &std::fclose) {
         int ends[2];
         if (pipe2(ends, O_CLOEXEC) != 0) throw failure(errno, "no pipe for a process");
         std::vector<char*> argv;

@@ -36,7 +36,8 @@ void single_node_cause(const Network& network, const Connections& connections, i
     for (NodeSet state = 0; state < states(purview); ++state) out[state] = out[state & kept_in_purview];
 }
 
-void single_node_effect(const Network& network, const Connections& connections, NodeSet mechanism, int node, double* out) {
+void single_node_effect(const Network& network, const Connections& connections, NodeSet mechanism, int node,
+                        double* out) {
     const Node& table = network.nodes[static_cast<std::size_t>(node)];
     const NodeSet relevant = table.inputs & connections.connected_to(node) & mechanism;
     const NodeSet fixed = rank_within(relevant & network.state, table.inputs);

@@ -15,7 +15,8 @@ namespace iit {
 void single_node_cause(const Network& network, const Connections& connections, int node, NodeSet purview, double* out);
 
 // P(next state of `node` | current state of the mechanism), for the states OFF and ON: two numbers.
-void single_node_effect(const Network& network, const Connections& connections, NodeSet mechanism, int node, double* out);
+void single_node_effect(const Network& network, const Connections& connections, NodeSet mechanism, int node,
+                        double* out);
 
 // Scales an array to the sum 1, unless it is zero everywhere.
 void normalize(double* values, std::size_t size);

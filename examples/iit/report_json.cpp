@@ -38,7 +38,8 @@ std::uint64_t count_of(const json::Object& object, const char* name) {
 
 NodeSet nodes_of(const json::Object& object, const char* name) {
     NodeSet nodes = 0;
-    for (const json::Value& node : member<json::Array>(object, name)) nodes |= single(static_cast<int>(*node.as<double>()));
+    for (const json::Value& node : member<json::Array>(object, name))
+        nodes |= single(static_cast<int>(*node.as<double>()));
     return nodes;
 }
 
@@ -59,8 +60,8 @@ void print_json(std::ostream& out, const Run& run) {
     out << "],\n \"cuts\": [";
     separator = "";
     for (const EvaluatedCut& evaluated : result.cuts) {
-        out << separator << "\n  {\"from\": " << json_nodes(evaluated.cut.from) << ", \"to\": " << json_nodes(evaluated.cut.to)
-            << ", \"phi\": " << phi_text(evaluated.phi) << "}";
+        out << separator << "\n  {\"from\": " << json_nodes(evaluated.cut.from)
+            << ", \"to\": " << json_nodes(evaluated.cut.to) << ", \"phi\": " << phi_text(evaluated.phi) << "}";
         separator = ",";
     }
     out << "],\n \"phi\": " << phi_text(result.phi) << ",\n \"seconds\": " << format("%.6f", result.seconds)
@@ -120,13 +121,14 @@ Result read_json(const std::string& text) {
     }
     if (json::find(report, "redis")) {
         const json::Object& redis = member<json::Object>(report, "redis");
-        result.redis = RedisUse{member<std::string>(redis, "url"), count_of(redis, "failures"), count_of(redis, "refusals"),
-                                count_of(redis, "skipped"), member<std::string>(redis, "last_error")};
+        result.redis = RedisUse{member<std::string>(redis, "url"), count_of(redis, "failures"),
+                                count_of(redis, "refusals"), count_of(redis, "skipped"),
+                                member<std::string>(redis, "last_error")};
     }
     if (json::find(report, "disk")) {
         const json::Object& disk = member<json::Object>(report, "disk");
-        result.disk = DiskUse{member<std::string>(disk, "directory"), count_of(disk, "failures"), count_of(disk, "damaged"),
-                              member<std::string>(disk, "last_failure"), std::nullopt};
+        result.disk = DiskUse{member<std::string>(disk, "directory"), count_of(disk, "failures"),
+                              count_of(disk, "damaged"), member<std::string>(disk, "last_failure"), std::nullopt};
         if (json::find(disk, "first_seconds")) result.disk->first_seconds = member<double>(disk, "first_seconds");
     }
     return result;

@@ -25,8 +25,9 @@ void print_terms(std::ostream& out, Measure measure) {
            "  mechanism    some nodes, in their state now\n"
            "  purview      nodes that the mechanism constrains\n"
            "  repertoire   probabilities of a purview's states\n"
-        << (measure == Measure::emd ? "  distance     work to turn one repertoire into another (earth mover's distance)\n"
-                                    : "  distance     how much two repertoires differ (sum of absolute differences)\n")
+        << (measure == Measure::emd
+                ? "  distance     work to turn one repertoire into another (earth mover's distance)\n"
+                : "  distance     how much two repertoires differ (sum of absolute differences)\n")
         << "  small phi    what dividing a mechanism destroys\n"
            "  search       all divisions tried, once each\n"
            "  concept      mechanism with small phi above 0\n"
@@ -49,7 +50,8 @@ void print_concepts(std::ostream& out, const Result& result) {
     }
     std::vector<std::size_t> order(concepts.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return concepts[a].phi > concepts[b].phi; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return concepts[a].phi > concepts[b].phi; });
 
     out << "\n" << plural(result.mice.size() / 2, "mechanism") << ", " << plural(concepts.size(), "concept");
     const std::size_t shown = std::min(order.size(), kMostConcepts);
@@ -60,7 +62,8 @@ void print_concepts(std::ostream& out, const Result& result) {
         const Concept& one = concepts[order[i]];
         out << format("  %-16s %-15s %8s   %-15s %8s   %9s\n", nodes_text(one.cause.mechanism).c_str(),
                       nodes_text(one.cause.purview).c_str(), phi_text(one.cause.phi).c_str(),
-                      nodes_text(one.effect.purview).c_str(), phi_text(one.effect.phi).c_str(), phi_text(one.phi).c_str());
+                      nodes_text(one.effect.purview).c_str(), phi_text(one.effect.phi).c_str(),
+                      phi_text(one.phi).c_str());
     }
 }
 
@@ -88,7 +91,8 @@ std::string counted(std::initializer_list<Event> events) {
     std::string text;
     for (const Event& event : events) {
         if (event.number == 0) continue;
-        text += (text.empty() ? "" : ", ") + grouped(event.number) + " " + (event.number == 1 ? event.one : event.several);
+        text += (text.empty() ? "" : ", ") + grouped(event.number) + " " +
+            (event.number == 1 ? event.one : event.several);
     }
     return text;
 }
@@ -101,7 +105,8 @@ void print_failures(std::ostream& out, const std::string& place, const std::stri
 
 // Failures of a server or of a file system cost time, but never change a result.
 void print_failures(std::ostream& out, const Run& run) {
-    const std::string name = run.plan.name.substr(std::min(run.plan.name.find_first_not_of(" +"), run.plan.name.size()));
+    const std::string name =
+        run.plan.name.substr(std::min(run.plan.name.find_first_not_of(" +"), run.plan.name.size()));
     if (const auto& redis = run.result.redis) {
         print_failures(out, name + ", " + redis->url,
                        counted({{redis->failures, "request failed", "requests failed"},
@@ -121,8 +126,8 @@ void print_failures(std::ostream& out, const Run& run) {
 // "0 distances, 12 repertoires, 3 searches and 1 cause or effect of the uncut system"
 std::string computed_text(const Computed& computed) {
     return plural(computed.distances, "distance") + ", " + plural(computed.repertoires, "repertoire") + ", " +
-           grouped(computed.small_phi_searches) + (computed.small_phi_searches == 1 ? " search" : " searches") + " and " +
-           grouped(computed.uncut_mice) + " causes and effects of the uncut system";
+           grouped(computed.small_phi_searches) + (computed.small_phi_searches == 1 ? " search" : " searches") +
+           " and " + grouped(computed.uncut_mice) + " causes and effects of the uncut system";
 }
 
 bool computed_nothing(const Computed& computed) {
@@ -181,8 +186,9 @@ void print_comparison(std::ostream& out, const std::vector<Run>& runs) {
     for (const Run& run : runs) {
         const Result& result = run.result;
         const std::string compared = &run == &runs.front() ? "" : speed(runs.front().result.seconds, result.seconds);
-        out << format("  %-20s %8.3f  %18s   %10s %11s %9s %13s\n", run.plan.name.c_str(), result.seconds, compared.c_str(),
-                      grouped(result.computed.distances).c_str(), grouped(result.computed.repertoires).c_str(),
+        out << format("  %-20s %8.3f  %18s   %10s %11s %9s %13s\n", run.plan.name.c_str(), result.seconds,
+                      compared.c_str(), grouped(result.computed.distances).c_str(),
+                      grouped(result.computed.repertoires).c_str(),
                       grouped(result.computed.small_phi_searches).c_str(), grouped(hits_of(result)).c_str());
     }
     for (const Run& run : runs) print_failures(out, run);
@@ -191,8 +197,10 @@ void print_comparison(std::ostream& out, const std::vector<Run>& runs) {
 // The largest difference of any phi between two analyses of one network.
 double disagreement(const Result& a, const Result& b) {
     double largest = 0;
-    for (std::size_t i = 0; i < a.mice.size(); ++i) largest = std::max(largest, std::abs(a.mice[i].phi - b.mice[i].phi));
-    for (std::size_t i = 0; i < a.cuts.size(); ++i) largest = std::max(largest, std::abs(a.cuts[i].phi - b.cuts[i].phi));
+    for (std::size_t i = 0; i < a.mice.size(); ++i)
+        largest = std::max(largest, std::abs(a.mice[i].phi - b.mice[i].phi));
+    for (std::size_t i = 0; i < a.cuts.size(); ++i)
+        largest = std::max(largest, std::abs(a.cuts[i].phi - b.cuts[i].phi));
     return largest;
 }
 
@@ -211,8 +219,8 @@ void print_summary(std::ostream& out, const std::vector<Run>& runs) {
     for (const Run& run : runs) {
         if (run.plan.name == kSecondRun) {
             out << "The second run on disk computes "
-                << (computed_nothing(run.result.computed) ? "nothing" : computed_text(run.result.computed)) << ": it takes "
-                << duration_text(run.result.seconds) << ".\n";
+                << (computed_nothing(run.result.computed) ? "nothing" : computed_text(run.result.computed))
+                << ": it takes " << duration_text(run.result.seconds) << ".\n";
         } else if (run.plan.processes > 1) {
             out << "The " << run.plan.processes << " processes on disk divide the work: together they make "
                 << grouped(run.result.computed.small_phi_searches) << " searches.\n";
@@ -239,7 +247,8 @@ void print_next(std::ostream& out, const std::string& program, const std::string
 void print_text(std::ostream& out, const std::string& program, const std::string& path, const Network& network,
                 const std::vector<Run>& runs) {
     const Run& first = runs.front();
-    out << path << ": " << plural(static_cast<std::size_t>(network.size()), "node") << ", ON now: " << nodes_text(network.state)
+    out << path << ": " << plural(static_cast<std::size_t>(network.size()), "node") << ", ON now: "
+        << nodes_text(network.state)
         << "\n";
     for (const std::string& warning : network.warnings) out << "warning: " << warning << "\n";
     print_terms(out, first.plan.settings.measure);

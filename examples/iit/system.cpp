@@ -66,9 +66,9 @@ const double* System::remembered(phicache::dict_cache RepertoireCaches::*cache, 
                                  NodeSet purview, Slot& slot, Compute&& compute) {
     const std::size_t size = states(purview);
     if (!caches_ || !caches_->repertoires->keeps_repertoires) return slot.compute(size, compute);
-    return slot.pin(((*caches_->repertoires).*cache).memoize(caches_->key(direction, mechanism, purview), [&](phicache::result& out) {
-        compute(out.reserve<double>(size).data());
-    }));
+    const auto reserve_and_compute = [&](phicache::result& out) { compute(out.reserve<double>(size).data()); };
+    const auto& key = caches_->key(direction, mechanism, purview);
+    return slot.pin(((*caches_->repertoires).*cache).memoize(key, reserve_and_compute));
 }
 
 const double* System::single_node(Worker& worker, Direction direction, NodeSet mechanism, NodeSet purview) {
@@ -127,7 +127,8 @@ double System::partition_distance(Worker& worker, Direction direction, NodeSet m
     return distance_between(worker, direction, whole, worker.partitioned);
 }
 
-double System::distance_between(Worker& worker, Direction direction, const double* whole, const std::vector<double>& parts) {
+double System::distance_between(Worker& worker, Direction direction, const double* whole,
+                                const std::vector<double>& parts) {
     const Measure measure = session_.settings.measure;
     const bool expensive = is_expensive(measure, direction);
     const auto compute = [&] {

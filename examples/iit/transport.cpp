@@ -16,8 +16,8 @@
 namespace iit {
 namespace {
 
-// The solver is exact for integers only. A probability becomes a multiple of 2^-56: that keeps all bits of probabilities
-// from 1/16 on, and the cost of moving everything across 20 nodes fits into 64 bits.
+// The solver is exact for integers only. A probability becomes a multiple of 2^-56: that keeps all bits of
+// probabilities from 1/16 on, and the cost of moving everything across 20 nodes fits into 64 bits.
 using Amount = std::int64_t;
 constexpr double kUnits = 0x1p56;
 
@@ -37,7 +37,8 @@ class Cube {
             rest += surplus;
         }
         supply_[corners_(0)] -= rest;  // some units of 2^-56 remain of rounding; supply and demand must be equal
-        if (solver_.supplyMap(supply_).run() != Solver::OPTIMAL) throw std::logic_error("a transport problem has no solution");
+        if (solver_.supplyMap(supply_).run() != Solver::OPTIMAL)
+            throw std::logic_error("a transport problem has no solution");
         return static_cast<double>(solver_.totalCost<Amount>()) / kUnits;
     }
 

@@ -1,9 +1,9 @@
 //! The C face under random calls, compared with a model that predicts each result: caches of several kinds with names
 //! and limits; callbacks that fail, nest, request their own key, free their cache or fork; leases, read sections,
 //! batches, memos and methods; wrong and freed handles. Values stay pinned throughout. A cache with a limit refuses or
-//! evicts: then each store tells, by the statistics, how many entries it has evicted, and the model looks which. A forked
-//! child continues with the same model for a few calls and frees everything. At the end the parent does the same, and no
-//! byte may be held.
+//! evicts: then each store tells, by the statistics, how many entries it has evicted, and the model looks which. A
+//! forked child continues with the same model for a few calls and frees everything. At the end the parent does the
+//! same, and no byte may be held.
 #![no_main]
 
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! A dict cache under random operations, compared with a hash map: lookups in all forms, stores, removals, clears,
-//! computations and leases. Values stay pinned throughout. Some runs have a limit in bytes, at which the cache refuses or
-//! evicts: then each store tells, by the statistics, how many entries it has evicted, and the model looks which.
+//! computations and leases. Values stay pinned throughout. Some runs have a limit in bytes, at which the cache refuses
+//! or evicts: then each store tells, by the statistics, how many entries it has evicted, and the model looks which.
 #![no_main]
 
 use std::collections::HashMap;

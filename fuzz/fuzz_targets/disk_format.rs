@@ -1,5 +1,5 @@
-//! Random records, footers and headers, with valid checksums: what is read is what was written, and a footer is accepted
-//! only if its parts fill the segment.
+//! Random records, footers and headers, with valid checksums: what is read is what was written, and a footer is
+//! accepted only if its parts fill the segment.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Random bytes as a segment, and a good segment with changes: opening a directory with it never panics, and gives right
-//! values or none.
+//! Random bytes as a segment, and a good segment with changes: opening a directory with it never panics, and gives
+//! right values or none.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

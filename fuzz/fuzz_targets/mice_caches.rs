@@ -1,6 +1,6 @@
 //! A family of MICE caches under random operations, compared with plain maps: parents that are filled, cleared, read
-//! and freed; children under cuts that inherit from them; children of those. In some runs the caches are small and evict:
-//! then each store tells, by the statistics, how many entries it has evicted, and the model looks which.
+//! and freed; children under cuts that inherit from them; children of those. In some runs the caches are small and
+//! evict: then each store tells, by the statistics, how many entries it has evicted, and the model looks which.
 #![no_main]
 
 use std::collections::{BTreeSet, HashMap};

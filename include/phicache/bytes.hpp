@@ -277,8 +277,8 @@ constexpr bool is_closure() noexcept {
     return name.substr(first, 8) == "<lambda(";
 }
 
-/// Whether a T is an address, a view or a closure, or consists of them: its bytes are not what it means. Of other structs
-/// nothing is known.
+/// Whether a T is an address, a view or a closure, or consists of them: its bytes are not what it means. Of other
+/// structs nothing is known.
 template <class T>
 constexpr bool has_address() noexcept;
 template <class T>
@@ -515,9 +515,9 @@ inline failure null_text() noexcept {
 
 inline failure wrong_size() noexcept {
     return failure(status::error_invalid_argument,
-                   "the size of the stored value does not fit the requested type: read it as the type that was stored; if "
-                   "the type, its add_to_value or its read_from_value has changed, change the version in the prefix or "
-                   "context; give functions that share a cache different prefixes");
+                   "the size of the stored value does not fit the requested type: read it as the type that was stored; "
+                   "if the type, its add_to_value or its read_from_value has changed, change the version in the prefix "
+                   "or context; give functions that share a cache different prefixes");
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void raise_wrong_size() { raise(wrong_size()); }

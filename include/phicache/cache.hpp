@@ -236,8 +236,8 @@ public:
         if (code < 0) return failure(code);
         return cache(raw);
     }
-    // A view of a temporary cache would dangle. This one is not deleted, because then an assignment to an optional, as in
-    // memo_options, would say so in 49 lines.
+    // A view of a temporary cache would dangle. This one is not deleted, because then an assignment to an optional, as
+    // in memo_options, would say so in 49 lines.
     template <class Temporary = void>
     operator cache() const&& {
         static_assert(detail::always_false<Temporary>,

@@ -26,8 +26,8 @@ public:
 
     /// The fingerprint of a network of `connections.size()` nodes. `tpm` holds the state-by-node transition
     /// probabilities, 0 to 1: 2^nodes rows, where bit k of a row's number is the state of node k. `connections` has the
-    /// targets of each node. `context` identifies how results are computed (algorithm, measure, settings, version of the
-    /// stored values): programs with equal fingerprints read each other's values.
+    /// targets of each node. `context` identifies how results are computed (algorithm, measure, settings, version of
+    /// the stored values): programs with equal fingerprints read each other's values.
     static fingerprint of_network(span<const double> tpm, span<const node_set> connections, bytes context,
                                   layout order = layout::row_major) {
         return try_of_network(tpm, connections, context, order).value();

@@ -435,7 +435,8 @@ private:
 template <class F, std::enable_if_t<!detail::is_memo<std::decay_t<F>>::value, int> = 0>
 memo(F&&, const memo_options& = {}, config_ref = {}) -> memo<typename detail::signature<std::decay_t<F>>::type>;
 
-template <class F, class Options, std::enable_if_t<!std::is_convertible_v<const Options&, const memo_options&>, int> = 0>
+template <class F, class Options,
+          std::enable_if_t<!std::is_convertible_v<const Options&, const memo_options&>, int> = 0>
 memo(F&&, const Options&) -> memo<typename detail::no_options<Options>::type>;
 memo(...) -> memo<detail::no_signature>;
 

@@ -19,8 +19,8 @@ PHICACHE_HPP_BEGIN
 /// The maximally irreducible cause or effect of a mechanism: the purview with the largest small φ, and that φ. The
 /// payload is any other data of the caller (repertoires, the partition), of a type that `dict_cache::set` takes, also
 /// one of several parts (see `value_writer`);
-/// `mice<>` (declared in phicache_fwd.hpp) borrows bytes, `mice<std::vector<double>>` owns its numbers. A function given
-/// to `memoize` returns one that owns, because its own variables are gone when the record is stored.
+/// `mice<>` (declared in phicache_fwd.hpp) borrows bytes, `mice<std::vector<double>>` owns its numbers. A function
+/// given to `memoize` returns one that owns, because its own variables are gone when the record is stored.
 template <class Payload>
 struct mice {
     direction dir = direction::cause;
@@ -247,8 +247,8 @@ private:
 /// PyPhi's MICE caches: the records of one subsystem by key (from `mice_key`, or any bytes). The cache of a cut
 /// subsystem may have a parent: on a miss it inherits the parent's record, unless its cut damages that. Creating such a
 /// child copies nothing, and it keeps the records of the parent if the parent is freed. What it inherits is exact for
-/// cuts that divide all nodes of the system in two parts; a cut that severs only some of the connections between two parts
-/// needs a cache without a parent. The view of a cache has encoded records as values.
+/// cuts that divide all nodes of the system in two parts; a cut that severs only some of the connections between two
+/// parts needs a cache without a parent. The view of a cache has encoded records as values.
 class mice_cache : public owner<phicache_mice_cache, phicache_mice_cache_free>,
                    public keyed<mice_cache, phicache_mice_cache>,
                    public viewable<mice_cache, phicache_mice_cache> {
@@ -332,8 +332,8 @@ public:
         return detail::stored(phicache_mice_cache_would_store(handle(), phi));
     }
 
-    /// Stores a record. Refused, checked in this order, if the subsystem is cut, φ is not positive, or memory is full. In
-    /// Redis and on disk a record is stored whatever its φ.
+    /// Stores a record. Refused, checked in this order, if the subsystem is cut, φ is not positive, or memory is full.
+    /// In Redis and on disk a record is stored whatever its φ.
     template <class Payload>
     outcome set(bytes key, const mice<Payload>& record) const {
         return try_set(key, record).value();

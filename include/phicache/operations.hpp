@@ -498,8 +498,8 @@ private:
     static constexpr phicache_compute run_memoized =
         detail::callback_of<detail::write_bytes, T, std::remove_reference_t<Compute>>();
 
-    // What stores bytes under a key. `set` and `try_set` both call `with_bytes` themselves, so that a message about content
-    // that is no value is one level shorter.
+    // What stores bytes under a key. `set` and `try_set` both call `with_bytes` themselves, so that a message about
+    // content that is no value is one level shorter.
     auto set_call(bytes key) const noexcept {
         return [cache = this->raw(), key](bytes stored) { return detail::stored(c::set(cache, key, stored)); };
     }

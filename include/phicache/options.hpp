@@ -22,8 +22,8 @@ struct cache_options {
 
     // For caches in Redis; `lease` also for disk caches, between hosts.
     std::chrono::milliseconds ttl{};    ///< The server expires values after this time; 0: never.
-    /// How long a process that computes a value makes others wait; 0: not at all. In Redis, a value that takes longer is
-    /// not stored.
+    /// How long a process that computes a value makes others wait; 0: not at all. In Redis, a value that takes longer
+    /// is not stored.
     std::chrono::milliseconds lease{};
     bool server_errors = false;  ///< A server failure is `status::error_redis` instead of a miss or a refusal.
     bool no_checksum = false;    ///< Store plain values, without the checksum that ties a value to its key.

@@ -32,8 +32,8 @@ struct c_functions<phicache_redis_cache> {
 
 }  // namespace detail
 
-/// Byte values by byte keys at the configured server (PyPhi's RedisCache). No operation takes longer than the configured
-/// timeout. If the server fails, lookups are misses and stores return `status::refused_server`; with
+/// Byte values by byte keys at the configured server (PyPhi's RedisCache). No operation takes longer than the
+/// configured timeout. If the server fails, lookups are misses and stores return `status::refused_server`; with
 /// `cache_options::server_errors` both are errors. A computed value is returned in any case. The view of this cache
 /// also has batches and `redis_health`.
 class redis_cache : public owner<phicache_redis_cache, phicache_redis_cache_free>,

@@ -360,8 +360,8 @@ namespace detail {
 
 /// Whether a T can be stored. Not all that can be stored can be read back as a T: views cannot.
 template <class T>
-inline constexpr bool is_content = !leaves_out_members<T> && (is_gathered<T> || std::is_convertible_v<const T&, bytes> ||
-                                                              is_stored_whole<T>);
+inline constexpr bool is_content =
+    !leaves_out_members<T> && (is_gathered<T> || std::is_convertible_v<const T&, bytes> || is_stored_whole<T>);
 
 /// The bytes of a value to store: those of text, of the elements of a range, or of one object.
 template <class T>

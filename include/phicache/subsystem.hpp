@@ -63,8 +63,8 @@ public:
         });
     }
     /// PyPhi's K-partition: part k consists of `mechanisms[k]` and `purviews[k]`. Severs the connections between
-    /// different parts, from mechanism to purview (`effect`) or from purview to mechanism (`cause`). The mechanisms of two
-    /// parts share no node, nor do their purviews.
+    /// different parts, from mechanism to purview (`effect`) or from purview to mechanism (`cause`). The mechanisms of
+    /// two parts share no node, nor do their purviews.
     static cut partition(std::size_t size, direction dir, span<const node_set> mechanisms,
                          span<const node_set> purviews) {
         return try_partition(size, dir, mechanisms, purviews).value();

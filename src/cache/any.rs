@@ -215,8 +215,8 @@ impl Cache {
         each!(self, near cache => cache.prefetch(key));
     }
 
-    /// Stores many values, at a server in one round trip; calls `stored` for each, in their order, with what `set` would
-    /// return. An error means that nothing has happened.
+    /// Stores many values, at a server in one round trip; calls `stored` for each, in their order, with what `set`
+    /// would return. An error means that nothing has happened.
     pub fn set_many<'p>(
         &self,
         pairs: impl Iterator<Item = (&'p [u8], &'p [u8])> + Clone,

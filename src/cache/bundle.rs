@@ -58,8 +58,8 @@ pub fn save(cache: &Cache, path: &Path, context: &[u8]) -> Result<u64> {
 pub fn load(cache: &Cache, path: &Path, context: &[u8]) -> Result<Loaded> {
     if matches!(cache, Cache::Redis(_) | Cache::Disk(_)) {
         return Err(Error::Unsupported(
-            "a saved cache is loaded into caches in this process only; load it into a dict cache, or open the file as a \
-             disk cache",
+            "a saved cache is loaded into caches in this process only; load it into a dict cache, or open the file as \
+             a disk cache",
         ));
     }
     let expected = description(cache, context)?;

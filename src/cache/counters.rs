@@ -75,8 +75,8 @@ const REASONS: [Refusal; 8] = {
 /// The counters behind [`Stats`].
 ///
 /// Lookups, stores, computations and refusals are counted without locked instructions: each thread adds to counters
-/// that only it writes. Those of the thread that made the cache are inline. Each other thread allocates its own, because
-/// a program may have a cache for each of many objects, and use it in few threads.
+/// that only it writes. Those of the thread that made the cache are inline. Each other thread allocates its own,
+/// because a program may have a cache for each of many objects, and use it in few threads.
 #[repr(C)]
 pub struct Counters {
     waits: AtomicU64,

@@ -128,7 +128,8 @@ fn shared(
                     };
                     return Err(Error::invalid(format!(
                         "a cache of this identity or context, with the role \"{}\"{place}, exists with {what}; \
-                         use the same for all, or free it first. A cache for other values needs another context or role",
+                         use the same for all, or free it first. A cache for other values needs another context or \
+                         role",
                         identity.role
                     )));
                 }

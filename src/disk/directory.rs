@@ -66,8 +66,8 @@ impl Directory {
         match is_local(shared) {
             true => Ok(shared.join(format!("phicache-{}", user()))),
             false => Err(Error::invalid(
-                "there is no local directory for a disk cache: the user's cache directory and /var/tmp are missing or on a \
-                 network file system; set PHICACHE_DISK_DIRECTORY, or the directory of the configuration",
+                "there is no local directory for a disk cache: the user's cache directory and /var/tmp are missing or \
+                 on a network file system; set PHICACHE_DISK_DIRECTORY, or the directory of the configuration",
             )),
         }
     }

@@ -354,8 +354,8 @@ impl Space {
         known.map(|(number, known)| (number, known.segment.clone()))
     }
 
-    /// Keeps what is worth it from a segment that was removed: what this process has read, and what took long to compute;
-    /// in a file of at most `most` bytes.
+    /// Keeps what is worth it from a segment that was removed: what this process has read, and what took long to
+    /// compute; in a file of at most `most` bytes.
     fn rescue(&self, name: &Name, most: u64) -> Outcome<()> {
         // A listing would give the number to another segment, and show the new one before it is known.
         let _listed = self.listed.lock();
@@ -370,8 +370,8 @@ impl Space {
         rescued
     }
 
-    /// Copies the records of a removed segment that are worth it into a segment in its place. In a newer one, they would
-    /// hide what another process stores that has not seen it yet.
+    /// Copies the records of a removed segment that are worth it into a segment in its place. In a newer one, they
+    /// would hide what another process stores that has not seen it yet.
     fn copy_worthy(&self, removed: &Arc<Segment>, footer: &Footer, most: u64, evicted: &mut Evicted) -> Outcome<()> {
         let len: u64 = footer.parts().map(|(.., extent)| extent.len() as u64).sum();
         let mean = footer.cost / len.max(1) as f64;

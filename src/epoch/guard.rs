@@ -215,8 +215,8 @@ fn begin(participant: &Participant) {
 pub fn open() -> Result<()> {
     let Some(participant) = register() else {
         return Err(Error::invalid(
-            "this thread cannot begin a read section: it is ending, or memory has run out. Use the functions that pin or \
-             copy",
+            "this thread cannot begin a read section: it is ending, or memory has run out. Use the functions that pin \
+             or copy",
         ));
     };
     let open = participant.open.load(Ordering::Relaxed);

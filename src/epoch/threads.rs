@@ -229,7 +229,8 @@ fn leave(participant: &Participant) {
 pub fn with_attached<T: Any + Send + Default, R>(work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
     let Some(participant) = register() else {
         return Err(Error::invalid(
-            "this thread is ending, or memory has run out, so nothing can be kept for it; pass an owner's number instead",
+            "this thread is ending, or memory has run out, so nothing can be kept for it; pass an owner's number \
+             instead",
         ));
     };
     if participant.attached.load(Ordering::Acquire).is_null() {

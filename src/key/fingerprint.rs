@@ -84,7 +84,8 @@ pub fn network(tpm: &[f64], layout: Layout, connections: &[u64], context: &[u8])
 pub fn context(context: &[u8]) -> Result<Fingerprint> {
     if context.is_empty() {
         return Err(Error::invalid(
-            "the context is empty; it must say what the values are and how they are computed (algorithm, settings, version)",
+            "the context is empty; it must say what the values are and how they are computed (algorithm, settings, \
+             version)",
         ));
     }
     Ok(Fingerprint(blake3::derive_key(CONTEXT, context)))

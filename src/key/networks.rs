@@ -1,6 +1,6 @@
 //! The networks of which this process has made fingerprints lately, so that a subsystem is noticed that has the
-//! connections of its network the wrong way round: different cuts would share their results. (It may have fewer than the
-//! fingerprint, if that was made with all.)
+//! connections of its network the wrong way round: different cuts would share their results. (It may have fewer than
+//! the fingerprint, if that was made with all.)
 //!
 //! A fingerprint does not tell what it was made of. One that another process made is not checked.
 

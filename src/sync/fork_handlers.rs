@@ -24,8 +24,8 @@ impl ForkHandlers {
         if self.are_installed.load(Ordering::Acquire) {
             return;
         }
-        // Several first threads all install them. If one skipped this while another is still at it, a fork could come in
-        // between unnoticed. Running a handler twice does no harm.
+        // Several first threads all install them. If one skipped this while another is still at it, a fork could come
+        // in between unnoticed. Running a handler twice does no harm.
         let handler = |handler: Handler| handler as unsafe extern "C" fn();
         let (before, after) = (self.before.map(handler), self.after.map(handler));
         // SAFETY: the handlers are safe functions that are never unloaded.

@@ -69,8 +69,8 @@ impl Reshape {
         Ok(Reshape { directory, replaced: (old, [full, ptr::null_mut()]) })
     }
 
-    /// Less room for entries with this hash, if a smaller shape is two thirds full at most, and there is memory for it: a
-    /// segment of half the size, or one in place of two.
+    /// Less room for entries with this hash, if a smaller shape is two thirds full at most, and there is memory for it:
+    /// a segment of half the size, or one in place of two.
     ///
     /// # Safety
     /// As for [`Reshape::larger`].

@@ -44,7 +44,8 @@ impl Certificates {
     fn sign(&self, name: &str, extension: &str) {
         std::fs::write(self.0.join("extension"), extension).unwrap();
         self.openssl(&format!(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN={name} -keyout {name}.key -out request"
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN={name} -keyout {name}.key -out \
+             request"
         ));
         self.openssl(&format!(
             "x509 -req -in request -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extension -out {name}.pem"

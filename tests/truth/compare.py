@@ -125,8 +125,8 @@ def compare(arguments, name):
 def conclude(workloads, equal):
     """Prints in two sentences what was seen."""
     numbers, caches = sum(row.numbers for row in equal), sum(row.caches for row in equal)
-    print(f"\n{len(equal)} of {workloads} workloads are equal: {numbers:,} numbers to the last bit, and hits, misses and "
-          f"size of {caches:,} caches.")
+    print(f"\n{len(equal)} of {workloads} workloads are equal: {numbers:,} numbers to the last bit, and hits, misses "
+          f"and size of {caches:,} caches.")
     gains = [(row.pyphi / row.distances, row) for row in equal if row.distances and row.pyphi > 1]
     if gains:
         times, row = max(gains)

@@ -1,5 +1,5 @@
-//! A cache saved to one file: saving, loading it in another process and in the same one, and reading it in place. In CPU
-//! time, with that of the kernel: one thread works, and the file is in the page cache.
+//! A cache saved to one file: saving, loading it in another process and in the same one, and reading it in place. In
+//! CPU time, with that of the kernel: one thread works, and the file is in the page cache.
 
 use std::fs;
 use std::path::Path;

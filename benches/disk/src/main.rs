@@ -5,8 +5,8 @@
 //!
 //! Prints a line of JSON: nanoseconds of a put, of a get by a new process, of a repeated get; milliseconds until a new
 //! process has its first value; the ratio of what two processes put in the time of one; what is there after a kill.
-//! FOLDER is emptied. Keys have 16 bytes, values VALUE. Worker processes do the work, so that each begins with nothing in
-//! memory but what the operating system keeps. `bundle` measures a cache that is saved to one file (`bundle.rs`).
+//! FOLDER is emptied. Keys have 16 bytes, values VALUE. Worker processes do the work, so that each begins with nothing
+//! in memory but what the operating system keeps. `bundle` measures a cache that is saved to one file (`bundle.rs`).
 
 mod bundle;
 mod engines;

@@ -1,8 +1,9 @@
 //! The work of a long run: results are looked up, computed on a miss, some removed, once all cleared.
 //!
-//! Results are numbered in the order in which they first come up. Most lookups are for one of the newest, so the working
-//! set moves; some are for results of long ago, and some for a few that are of use throughout. Sizes drift up and down:
-//! values of one moment are within a factor of four above and below a middle that moves between 256 bytes and 2 KiB.
+//! Results are numbered in the order in which they first come up. Most lookups are for one of the newest, so the
+//! working set moves; some are for results of long ago, and some for a few that are of use throughout. Sizes drift up
+//! and down: values of one moment are within a factor of four above and below a middle that moves between 256 bytes and
+//! 2 KiB.
 
 use std::f64::consts::TAU;
 

@@ -77,8 +77,8 @@ std::int32_t compute(void *, void *call_data, phicache_bytes, phicache_result *r
 std::uint64_t memoize(void *map, const bench_work *work) {
     return sum<false>(*work, [&](std::size_t, std::string_view key) -> std::uint64_t {
         phicache_value value;
-        if (phicache_dict_cache_memoize(cache_of(map), bytes(key), compute, nullptr, const_cast<bench_work *>(work), &value,
-                                        nullptr) != PHICACHE_OK)
+        if (phicache_dict_cache_memoize(cache_of(map), bytes(key), compute, nullptr, const_cast<bench_work *>(work),
+                                        &value, nullptr) != PHICACHE_OK)
             return 0;
         const std::uint64_t word = word_of(value.data);
         phicache_value_release(&value);

@@ -44,7 +44,8 @@ void measure_growth(Session &session) {
         const std::string name = peer->name;
         // For the order of magnitude of the others one run is enough, and not all of them.
         const bool own = names.empty();
-        if (!own && name != "absl::flat_hash_map" && name != "boost::concurrent_flat_map" && name != "dashmap") continue;
+        if (!own && name != "absl::flat_hash_map" && name != "boost::concurrent_flat_map" && name != "dashmap")
+            continue;
         std::vector<double> best = longest(*peer, shape, entries);
         for (std::size_t run = 1; own && run < RUNS; run++) {
             const std::vector<double> again = longest(*peer, shape, entries);

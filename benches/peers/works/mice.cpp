@@ -30,7 +30,8 @@ Side hits(const std::string &name, phicache_mice_cache *cache, const std::vector
                     phicache_mice found;
                     found.struct_size = sizeof found;
                     phicache_value value;
-                    expect(PHICACHE_OK, phicache_mice_cache_get(cache, keys[random.below(ENTRIES)].bytes(), &found, &value));
+                    expect(PHICACHE_OK,
+                           phicache_mice_cache_get(cache, keys[random.below(ENTRIES)].bytes(), &found, &value));
                     phicache_value_release(&value);
                 }
             }};

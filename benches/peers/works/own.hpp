@@ -10,7 +10,8 @@ namespace bench {
 
 inline void expect(phicache_status expected, phicache_status status) {
     if (status != expected)
-        throw std::runtime_error(std::string(phicache_status_name(status)) + " where " + phicache_status_name(expected) +
+        throw std::runtime_error(std::string(phicache_status_name(status)) + " where " +
+                                 phicache_status_name(expected) +
                                  " was due: " + phicache_last_error());
 }
 
@@ -48,7 +49,8 @@ inline Subsystem new_subsystem(bool cut) {
     expect(PHICACHE_OK, phicache_cut_bipartition(NODES, 1 << 15, 1 << 14, severed));
     phicache_subsystem *subsystem;
     expect(PHICACHE_OK,
-           phicache_subsystem_new(&network, NODES, state, (1 << NODES) - 1, nullptr, cut ? severed : nullptr, &subsystem));
+           phicache_subsystem_new(&network, NODES, state, (1 << NODES) - 1, nullptr, cut ? severed : nullptr,
+                                  &subsystem));
     return Subsystem(subsystem);
 }
 
@@ -69,7 +71,8 @@ struct MiceKey {
     std::size_t len;
 
     explicit MiceKey(std::uint64_t mechanism) {
-        expect(PHICACHE_OK, phicache_key_mice("mice", PHICACHE_CAUSE, mechanism, nullptr, 0, buffer, sizeof buffer, &len));
+        expect(PHICACHE_OK,
+               phicache_key_mice("mice", PHICACHE_CAUSE, mechanism, nullptr, 0, buffer, sizeof buffer, &len));
     }
     phicache_bytes bytes() const { return {buffer, len}; }
 };

@@ -26,7 +26,8 @@ std::int32_t compute(void *computations, void *, phicache_bytes, phicache_result
 
 void measure_stampede(Session &session) {
     phicache_dict_cache *cache;
-    if (phicache_dict_cache_new(nullptr, nullptr, &cache) != PHICACHE_OK) throw std::runtime_error(phicache_last_error());
+    if (phicache_dict_cache_new(nullptr, nullptr, &cache) != PHICACHE_OK)
+        throw std::runtime_error(phicache_last_error());
     Rounds rounds(1);
     for (std::uint64_t key = 0; key < session.options.rounds; key++) {
         std::atomic<int> computations{0}, answers{0};
@@ -35,7 +36,8 @@ void measure_stampede(Session &session) {
             [&](std::size_t) {
                 phicache_value value;
                 const phicache_bytes bytes = {reinterpret_cast<const std::uint8_t *>(&key), sizeof key};
-                if (phicache_dict_cache_memoize(cache, bytes, compute, &computations, nullptr, &value, nullptr) == PHICACHE_OK)
+                if (phicache_dict_cache_memoize(cache, bytes, compute, &computations, nullptr, &value, nullptr) ==
+                    PHICACHE_OK)
                     answers++;
                 phicache_value_release(&value);
             });

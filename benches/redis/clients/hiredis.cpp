@@ -96,7 +96,8 @@ std::uint64_t mget(void *client, const bench_work *work) {
         return look_and_free(redisCommandArgv(context_of(client), words.count, words.words, words.lens),
                              [](const redisReply *reply) {
                                  std::uint64_t sum = 0;
-                                 for (std::size_t i = 0; reply && i < reply->elements; i++) sum += word_in(reply->element[i]);
+                                 for (std::size_t i = 0; reply && i < reply->elements; i++)
+                                     sum += word_in(reply->element[i]);
                                  return sum;
                              });
     });

@@ -20,8 +20,8 @@ using stress::expect;
 
 namespace {
 
-// What the program itself may occupy beside its caches, more than at the baseline: stacks of threads, and pages that the
-// system counts late. What the allocator keeps and the values that no cache has (`Uncached`) are counted.
+// What the program itself may occupy beside its caches, more than at the baseline: stacks of threads, and pages that
+// the system counts late. What the allocator keeps and the values that no cache has (`Uncached`) are counted.
 constexpr double OWN = 8 * MIB;
 
 double mib(double bytes) { return bytes / MIB; }
@@ -90,8 +90,8 @@ void Watch::look() {
     over_account_ = looks_ == 1 ? over_account : std::max(over_account_, over_account);
     over_limit_ = looks_ == 1 ? over_limit : std::max(over_limit_, over_limit);
     expect(over_account <= account * 0.03 + OWN + uncached + kept,
-           "the process occupies %.1f MiB for caches that have %.1f MiB; %.1f MiB are values that no cache has, and the "
-           "allocator keeps %.1f MiB",
+           "the process occupies %.1f MiB for caches that have %.1f MiB; %.1f MiB are values that no cache has, and "
+           "the allocator keeps %.1f MiB",
            mib(over_account + account), mib(account), mib(uncached), mib(kept));
     expect(over_limit <= double(caches_.limit()) * 0.01 + OWN, "the process occupies %.1f MiB, its limit is %.1f MiB",
            mib(now), mib(double(caches_.limit())));

@@ -182,7 +182,8 @@ def the_text_says_what_the_directory_saved(check, program, network):
                       "Every phi is the same in all runs.", "The second run on disk computes nothing"):
             check(words in comparison, "missing from the comparison:", words, comparison)
         again = text()
-        check("is not empty" in again and "--cache disk" in again and "first run" in again, "a second comparison:", again)
+        check("is not empty" in again and "--cache disk" in again and "first run" in again, "a second comparison:",
+              again)
         single = text("--cache", "disk")
         for words in directory, "this run computed nothing", "the first run took":
             check(words in single, "missing from the report:", words, single)

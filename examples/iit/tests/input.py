@@ -71,7 +71,8 @@ BLAMED = {
     'the member "connectivity_matrix" is unknown; did you mean "cm"?': with_changes(cm=None, connectivity_matrix=[]),
     'the member "Tpm" is unknown; did you mean "tpm"?': with_changes(tpm=None, Tpm=GOOD["tpm"]),
     'the member "states" is unknown; did you mean "state"?': with_changes(state=None, states=[0, 1]),
-    "tpm is state by state, 4 rows of 4 numbers; expected state by node, 4 rows of 2": with_changes(tpm=[[0.25] * 4] * 4),
+    "tpm is state by state, 4 rows of 4 numbers; expected state by node, 4 rows of 2":
+        with_changes(tpm=[[0.25] * 4] * 4),
     "tpm is state by state, 2 rows of 2 numbers": '{"state": [0], "tpm": [[0, 1], [1, 0]]}',
     "NaN is not a number": '{"state": [0], "tpm": [[NaN], [1]]}',
     "-Infinity is not a number": '{"state": [0], "tpm": [[-Infinity], [1]]}',

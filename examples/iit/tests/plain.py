@@ -191,7 +191,8 @@ def compare(check, where, network, measure, report):
     for begin, end in splits(tuple(nodes)):
         if begin and end:
             cut = Subsystem(network, measure, (begin, end))
-            mechanisms = [m for m in subsets_by_size(nodes) if m in structure or set(m) & set(begin) and set(m) & set(end)]
+            mechanisms = [m for m in subsets_by_size(nodes) if m in structure or set(m) & set(begin)
+                          and set(m) & set(end)]
             expected[begin, end] = sum(structure.values()) - sum(cut.concept_phi(m) for m in mechanisms)
     ours = {(tuple(c["from"]), tuple(c["to"])): c["phi"] for c in report["cuts"]}
     check(ours.keys() == expected.keys(), where, "the cuts")

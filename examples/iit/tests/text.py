@@ -54,8 +54,10 @@ def main():
     for term in "mechanism", "purview", "repertoire", "distance", "small phi", "search", "concept", "cut", "phi":
         check(re.search(f"^  {term}  +\\w", text, re.MULTILINE), "not explained:", term)
 
-    single = subprocess.run([program, network, "--cache", "dict", "--measure", "l1"], stdout=subprocess.PIPE, text=True).stdout
-    for words in "dict, reuse cuts", "single_nodes", "small_phi", "mice", "purviews", "distances", "absolute differences":
+    single = subprocess.run([program, network, "--cache", "dict", "--measure", "l1"], stdout=subprocess.PIPE,
+                            text=True).stdout
+    for words in "dict, reuse cuts", "single_nodes", "small_phi", "mice", "purviews", "distances", \
+            "absolute differences":
         check(words in single, "missing from the report of one run:", words)
 
     # Short work takes less than a second, as this does unless the machine is very busy.

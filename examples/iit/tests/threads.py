@@ -30,7 +30,8 @@ def main():
                         for count, kind in ("repertoires", "repertoires"), ("small_phi_searches", "small_phi"):
                             check(computed[count] <= cache[kind]["size"], where, kind, "were computed twice", computed,
                                   cache[kind])
-                        check(computed["uncut_mice"] == len(expected["mice"]), where, "MICE of the uncut system", computed)
+                        check(computed["uncut_mice"] == len(expected["mice"]), where, "MICE of the uncut system",
+                              computed)
     check.finish()
 
 

@@ -173,8 +173,8 @@ function put_leaf(to, values::Vector{Float64}, typed)
     return to + sizeof(values)
 end
 
-# There is one zero and one NaN. No arithmetic and no comparison with zero: under `set_zero_subnormals(true)` the processor
-# takes subnormal numbers for zero, and they keep their keys.
+# There is one zero and one NaN. No arithmetic and no comparison with zero: under `set_zero_subnormals(true)` the
+# processor takes subnormal numbers for zero, and they keep their keys.
 canonical(value::Float64) = ifelse(isnan(value), NaN, ifelse(value === -0.0, 0.0, value))
 is_negative_zero(value) = value === -zero(value)
 is_zero(value) = iszero(value)

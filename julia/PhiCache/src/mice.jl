@@ -40,8 +40,8 @@ any Julia value). [`mice_key`](@ref) makes the standard keys.
 A MICE is stored only if the subsystem is uncut, its phi is positive, and memory is not full. `set!` returns which of
 these refused it, and `would_store` tells before it is computed. A cache of a cut subsystem may have a `parent`: a cache
 of the same system, uncut. On a miss it inherits the parent's MICE, unless its cut damages that. Inheritance is a live
-view and copies nothing; the parent may be closed. It is exact for cuts that divide all nodes of the system in two parts;
-a cut that severs only some of the connections between two parts needs a cache without a parent.
+view and copies nothing; the parent may be closed. It is exact for cuts that divide all nodes of the system in two
+parts; a cut that severs only some of the connections between two parts needs a cache without a parent.
 
 `max_bytes`, `on_full`, `verify_every`, `same` and `ondifference` are those of a [`DictCache`](@ref). A MICE that a
 parent evicts is a miss for its children. Inherited MICE are verified too, and the parent's stays.

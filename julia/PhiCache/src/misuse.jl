@@ -76,7 +76,8 @@ for (name, arguments, calls) in (
 end
 
 calls_of(::Memo) =
-    "a call f(arguments...), info(f) for its counts, or empty!(f), which removes all its values; a memo is a function, " *
-    "and only a cache that you give to it (cache=...) can be used as a dictionary"
+    "a call f(arguments...), info(f) for its counts, or empty!(f), which removes all its values; a memo is a " *
+    "function, and only a cache that you give to it (cache=...) can be used as a dictionary"
 calls_of(::CachedMethod) =
-    "a call f(cache, object, arguments...); a cached method is a function, and its values are in the cache of each object"
+    "a call f(cache, object, arguments...); a cached method is a function, and its values are in the cache of " *
+    "each object"

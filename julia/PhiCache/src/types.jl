@@ -176,8 +176,8 @@ add_elements!(key, value::AbstractVector{T}) where {T} =
 # The array, if all its elements have values.
 function assigned(value::AbstractArray{T}) where {T}
     isbitstype(T) || all(index -> isassigned(value, index), LinearIndices(value)) || throw(ArgumentError(
-        "an array of type $(typeof(value)) cannot be part of a key, because some of its elements have no value; assign " *
-        "all elements first, for example by fill(nothing, $(join(size(value), ", ")))"))
+        "an array of type $(typeof(value)) cannot be part of a key, because some of its elements have no value; " *
+        "assign all elements first, for example by fill(nothing, $(join(size(value), ", ")))"))
     return value
 end
 

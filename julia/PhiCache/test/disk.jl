@@ -116,7 +116,8 @@ function test_disk(directory)
             method = CachedMethod((object, x) -> first_of(x); prefix="method@1")
             one = One(1, 2)
             print(map(memo, (one, Two(one), [one], (1, one), Tree([]), Color(1), [Color(1)], Act(1, 2), Val(one))))
-            of_cache(request) = (hits = info(cache).hits; foreach(request, (one, ("x", Two(one)))); info(cache).hits - hits)
+            hits() = info(cache).hits
+            of_cache(request) = (before = hits(); foreach(request, (one, ("x", Two(one)))); hits() - before)
             print(of_cache(key -> get!(() -> "", cache, key)), of_cache(x -> method(cache, nothing, x)))
             print(info(memo).hits)"""
         act = "struct Act <: Function"
@@ -211,7 +212,8 @@ function test_disk(directory)
             @phicache inner(x) = x + shift
             return Memo(x -> inner(x); cache=cache, prefix="memo@1")(1.0)
         end
-        @noinline of_keyword(shift) = Memo((x; more=1.0) -> x + more + shift; cache=cache, prefix="keyword@1")(1.0; more=2.0)
+        @noinline of_keyword(shift) =
+            Memo((x; more=1.0) -> x + more + shift; cache=cache, prefix="keyword@1")(1.0; more=2.0)
         @noinline function local_keyword(shift)
             @phicache cache=cache prefix="local keyword@1" f(x; more=1.0)::Float64 = x + more + shift
             return f(1.0; more=2.0)
@@ -255,7 +257,8 @@ function test_disk(directory)
         end
         # Nor where a type says which function it is.
         for f in (x -> x + 1, x -> x + 2), made in (Shift{f}(), Apply{typeof(f)}(), (let T = typeof(f); x -> T; end))
-            @test occursin("an anonymous function", message_of(() -> Memo(made; cache=cache, prefix="in a type@1")(1.0)))
+            @test occursin("an anonymous function",
+                           message_of(() -> Memo(made; cache=cache, prefix="in a type@1")(1.0)))
         end
         # The next run may have captured other constants, alone or inside functions, tuples and structs.
         @noinline held_by(f) = applied(f, 2.0)
@@ -318,7 +321,8 @@ function test_disk(directory)
             @test (kind=:disk_mice, name="mice") in [(kind=item.kind, name=item.name) for item in named_caches()]
             config === nothing || set!(parent, key, kept)
             @test disk_sync(parent) === nothing
-            child = MICECache{Vector{Float64}}(Subsystem(system, Cut(3, NodeSet(1) => NodeSet(2, 3))); parent=parent, where...)
+            severed = Subsystem(system, Cut(3, NodeSet(1) => NodeSet(2, 3)))
+            child = MICECache{Vector{Float64}}(severed; parent=parent, where...)
             @test child[key] == kept && parent[key] == kept && length(parent) == 1
             foreach(close, (child, parent))
         end
@@ -354,7 +358,8 @@ function test_disk(directory)
         config = Config(disk_directory=joinpath(directory, "list"))
         @test status_of(() -> disk_list(config)) == PhiCache.ERROR_STORAGE  # it does not exist
         @test !occursin("phicache_", message_of(() -> DiskCache{Int}("x"; directory="here/below")))
-        @test occursin("\"the option max_bytes is 5;", message_of(() -> DiskCache{Int}("x"; config=config, max_bytes=5)))
+        @test occursin("\"the option max_bytes is 5;",
+                       message_of(() -> DiskCache{Int}("x"; config=config, max_bytes=5)))
         cache = DiskCache{Int}(small_identity(), "role"; config=config)
         same = DiskCache{Int}(small_identity(), "role"; config=config)
         @test isempty(disk_list(config))

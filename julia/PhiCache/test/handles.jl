@@ -12,8 +12,8 @@
     @test all(handle -> endswith(repr(handle), "(closed)"), (dict, purview, mice, config))
     for use in (() -> dict["key"], () -> dict["key"] = 1, () -> haskey(dict, "key"), () -> length(dict),
                 () -> empty!(dict), () -> get!(() -> 1, dict, "key"), () -> info(dict),
-                () -> Memo(identity, cache=dict)(1), () -> purview[CAUSE, NodeSet(1)], () -> mice["key"], () -> config.redis_cache,
-                () -> DictCache(config=config), () -> nodes(system), () -> MICECache(system))
+                () -> Memo(identity, cache=dict)(1), () -> purview[CAUSE, NodeSet(1)], () -> mice["key"],
+                () -> config.redis_cache, () -> DictCache(config=config), () -> nodes(system), () -> MICECache(system))
         @test status_of(use) == PhiCache.ERROR_INVALID_HANDLE
     end
 end

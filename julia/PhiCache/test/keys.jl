@@ -25,7 +25,8 @@ function element_of(operation)
     kind == "string" && return text_from_hex(value)
     kind == "direction" && return Direction(parse(Int, value))
     kind == "doubles" &&
-        return Float64[reinterpret(Float64, parse(UInt64, bits, base=16)) for bits in split(value, ',', keepempty=false)]
+        return Float64[reinterpret(Float64, parse(UInt64, bits, base=16))
+                       for bits in split(value, ',', keepempty=false)]
     kind == "nodes" && return NodeSet(mask=parse(UInt64, value, base=16))
     error("no operation: $operation")
 end
@@ -104,12 +105,14 @@ function library_keys(arguments)
     key = Ref(C_NULL)
     @test ccall(address(:phicache_key_new), Int32, (Ptr{Ptr{Cvoid}},), key) == 0
     for (keyword, value) in arguments
-        keyword === nothing || (@test ccall(address(:phicache_key_add_keyword), Int32, (Ptr{Cvoid}, Cstring), key[], keyword) == 0)
+        keyword === nothing ||
+            (@test ccall(address(:phicache_key_add_keyword), Int32, (Ptr{Cvoid}, Cstring), key[], keyword) == 0)
         add_to_library(key[], value)
     end
     bytes = map((0, 1)) do typed
         slice = Ref(PhiCache.CBytes(C_NULL, 0))
-        @test ccall(address(:phicache_key_bytes), Int32, (Ptr{Cvoid}, Int32, Ptr{PhiCache.CBytes}), key[], typed, slice) == 0
+        @test ccall(address(:phicache_key_bytes), Int32, (Ptr{Cvoid}, Int32, Ptr{PhiCache.CBytes}), key[], typed,
+                    slice) == 0
         copy(unsafe_wrap(Array, slice[].data, slice[].len))
     end
     ccall(address(:phicache_key_free), Int32, (Ptr{Cvoid},), key[])
@@ -127,12 +130,14 @@ add_to_library(key, value) = @test 0 == (
     value isa Int64 ? ccall(address(:phicache_key_add_int), Int32, (Ptr{Cvoid}, Int64), key, value) :
     value isa UInt64 ? ccall(address(:phicache_key_add_uint), Int32, (Ptr{Cvoid}, UInt64), key, value) :
     value isa Float64 ? ccall(address(:phicache_key_add_double), Int32, (Ptr{Cvoid}, Float64), key, value) :
-    value isa Vector{UInt8} ? ccall(address(:phicache_key_add_bytes), Int32, (Ptr{Cvoid}, PhiCache.CBytes), key, value) :
+    value isa Vector{UInt8} ?
+        ccall(address(:phicache_key_add_bytes), Int32, (Ptr{Cvoid}, PhiCache.CBytes), key, value) :
     value isa String ? ccall(address(:phicache_key_add_string), Int32, (Ptr{Cvoid}, PhiCache.CBytes), key, value) :
     value isa Direction ? ccall(address(:phicache_key_add_direction), Int32, (Ptr{Cvoid}, Int32), key, Int32(value)) :
     value isa NodeSet ? ccall(address(:phicache_key_add_nodes), Int32, (Ptr{Cvoid}, UInt64), key, mask(value)) :
     value isa Vector{Float64} ?
-        ccall(address(:phicache_key_add_doubles), Int32, (Ptr{Cvoid}, Ptr{Float64}, Csize_t), key, value, length(value)) :
+        ccall(address(:phicache_key_add_doubles), Int32, (Ptr{Cvoid}, Ptr{Float64}, Csize_t), key, value,
+              length(value)) :
     value isa Union{Tuple,Vector{Any}} ? group(key, :tuple, value) :
     value isa Items ? group(key, :set, value.items) :
     begin
@@ -144,7 +149,8 @@ add_to_library(key, value) = @test 0 == (
 collect_any(items) = Any[items...]
 
 @testset "random arguments have the same bytes as in the library" begin
-    doubles = (0.0, -0.0, 1.0, 0.5, -1.5, NaN, -NaN, Inf, -Inf, 2.0^53, 2.0^63, -2.0^63, 2.0^64, 1e300, 5e-324, prevfloat(2.0^64))
+    doubles = (0.0, -0.0, 1.0, 0.5, -1.5, NaN, -NaN, Inf, -Inf, 2.0^53, 2.0^63, -2.0^63, 2.0^64, 1e300, 5e-324,
+               prevfloat(2.0^64))
     leaf() = rand((() -> nothing, () -> rand(Bool), () -> rand((0, 1, -1, typemin(Int64), typemax(Int64))),
                    () -> rand((UInt64(1), typemax(UInt64), UInt64(2)^63)), () -> rand(doubles),
                    () -> rand(UInt8, rand(0:300)), () -> randstring("aφ", rand(0:40)), () -> Direction(rand(0:2)),
@@ -198,7 +204,8 @@ end
     @test encode_key(1; a=2, b=3) == encode_key(1; b=3, a=2)
     @test encode_key(SubString("abc", 1, 2)) == encode_key("ab")
     @test encode_key([1, 2]) == encode_key((1, 2)) == encode_key(1:2) == encode_key((1.0, 2.0))
-    @test encode_key([1.0, 2.0]) == encode_key(1.0:2.0) == encode_key(view([0.0, 1.0, 2.0], 2:3)) != encode_key((1.0, 2.0))
+    @test encode_key([1.0, 2.0]) == encode_key(1.0:2.0) ==
+        encode_key(view([0.0, 1.0, 2.0], 2:3)) != encode_key((1.0, 2.0))
     @test encode_key(Union{Nothing,Int}[nothing, 1]) == encode_key((nothing, 1))
     @test encode_key(codeunits("ab")) == encode_key(b"ab") == encode_key(Vector{UInt8}("ab"))
     @test encode_key([[1, 2], [3]]) == encode_key(((1, 2), (3,)))
@@ -418,13 +425,14 @@ const DIFFERENT = Any[
     Float16(3), big"3.0", 3//1, Int32(3)//Int32(1), 3+0im, 3.0+0im, true, L1, Red, Char(3), "3", SubString("33", 1, 1),
     "Red", :Red, b"3", UInt8[3], Int8[3], [3], [3.0], Float32[3], Any[3], Any[3.0], Real[3], Union{Int,Nothing}[3],
     reshape([3], 1, 1), reshape([3.0], 1, 1), view([3], 1:1), 3:3, 3:1:3, (3,), (3.0,), (Int32(3),), (a=3,), (b=3,),
-    NamedTuple{(:a,),Tuple{Any}}((3,)), Set([3]), Set([3.0]), Set(Any[3]), BitSet([3]), Dict(3 => 3), Dict(3 => 3.0), Dict{Any,Any}(3 => 3),
-    Dict(3 => 4), 3 => 3, 3 => 3.0, Ref(3), Ref(3.0), Ref{Any}(3), NodeSet(3), CAUSE, nothing, missing, (), [], Int[],
-    Float64[], zeros(0, 3), zeros(3, 0), trues(1), [true], Int, Int32, Float64, Vector{Int}, Vector, Union{Int,Float64}, Union{},
-    Val(3), Val(3.0), Val(Int32(3)), Val(:a), Val(Int), sin, cos, adder(3), adder(3.0), adder(4), Located(3, 3), Located(3.0, 3.0),
-    Located(Int32(3), Int32(3)), Loose(3), Loose(3.0), Loose(Int32(3)), Loose(Loose(3)), Identified(3, 0), Other(3), pi, ℯ,
-    r"3", r"3"i, v"3", Base, Main, "\xff", b"\xff", big(2)^70, Int128(2)^70, big(2.0)^70, 2.0^70, BigFloat(0.1, precision=53),
-    BigFloat(0.1, precision=60), [1 2; 3 4], [1 3; 2 4], [[3]], [[3.0]], [(3,)], Any[Int32(3)], 0.5, 1//2, -3, (3, nothing)]
+    NamedTuple{(:a,),Tuple{Any}}((3,)), Set([3]), Set([3.0]), Set(Any[3]), BitSet([3]), Dict(3 => 3), Dict(3 => 3.0),
+    Dict{Any,Any}(3 => 3), Dict(3 => 4), 3 => 3, 3 => 3.0, Ref(3), Ref(3.0), Ref{Any}(3), NodeSet(3), CAUSE,
+    nothing, missing, (), [], Int[], Float64[], zeros(0, 3), zeros(3, 0), trues(1), [true], Int, Int32, Float64,
+    Vector{Int}, Vector, Union{Int,Float64}, Union{}, Val(3), Val(3.0), Val(Int32(3)), Val(:a), Val(Int), sin, cos,
+    adder(3), adder(3.0), adder(4), Located(3, 3), Located(3.0, 3.0), Located(Int32(3), Int32(3)), Loose(3), Loose(3.0),
+    Loose(Int32(3)), Loose(Loose(3)), Identified(3, 0), Other(3), pi, ℯ, r"3", r"3"i, v"3", Base, Main, "\xff", b"\xff",
+    big(2)^70, Int128(2)^70, big(2.0)^70, 2.0^70, BigFloat(0.1, precision=53), BigFloat(0.1, precision=60), [1 2; 3 4],
+    [1 3; 2 4], [[3]], [[3.0]], [(3,)], Any[Int32(3)], 0.5, 1//2, -3, (3, nothing)]
 
 @testset "arguments that dispatch tells apart have different keys" begin
     for key_of in (exact_key, untyped_exact_key)
@@ -437,8 +445,9 @@ const DIFFERENT = Any[
             seen[key] = value
         end
     end
-    for (one, other) in ((Set([1, 2, 3]), Set([3, 2, 1])), (Dict(1 => 2, 3 => 4), Dict(3 => 4, 1 => 2)), (-0.0, 0.0), (NaN, -NaN),
-                         ([1, 2], [1, 2]), (Identified("a", 1), Identified("a", 2)), ("ab", "ab"), (adder(3), adder(3)))
+    for (one, other) in ((Set([1, 2, 3]), Set([3, 2, 1])), (Dict(1 => 2, 3 => 4), Dict(3 => 4, 1 => 2)), (-0.0, 0.0),
+                         (NaN, -NaN), ([1, 2], [1, 2]), (Identified("a", 1), Identified("a", 2)), ("ab", "ab"),
+                         (adder(3), adder(3)))
         @test exact_key(one) == exact_key(other)
     end
     # Values that C has too have the same keys as in C.
@@ -457,12 +466,13 @@ function with_zero_subnormals(f)
 end
 
 @testset "subnormal numbers keep their keys where the processor takes them for zero" begin
-    numbers = [5e-324, -5e-324, 1e-310, prevfloat(floatmin(Float64)), floatmin(Float64), 0.0, -0.0, 1.0, -2.0^63, NaN, Inf]
+    numbers = [5e-324, -5e-324, 1e-310, prevfloat(floatmin(Float64)), floatmin(Float64), 0.0, -0.0, 1.0, -2.0^63, NaN,
+               Inf]
     small = Any[1.0f-45, -1.0f-45, prevfloat(floatmin(Float32)), floatmin(Float32), 0.0f0, -0.0f0, Float16(6e-8),
                 -Float16(6e-8), nextfloat(Float16(0))]
     arguments = Any[numbers..., small..., numbers, Float32[small[1:6]...], complex.(numbers, reverse(numbers))...,
-                    complex.(1.0, numbers)..., (complex(1.0f0, x) for x in small[1:6])..., Set(numbers), Set(small[1:6]),
-                    Set([numbers]), Dict(numbers .=> 1), 1.5 => numbers[1], view(numbers, 1:3)]
+                    complex.(1.0, numbers)..., (complex(1.0f0, x) for x in small[1:6])..., Set(numbers),
+                    Set(small[1:6]), Set([numbers]), Dict(numbers .=> 1), 1.5 => numbers[1], view(numbers, 1:3)]
     encoders = (encode_key, encode_typed_key, exact_key, untyped_exact_key)
     for argument in arguments, encode in encoders
         @test encode(argument) == with_zero_subnormals(() -> encode(argument))

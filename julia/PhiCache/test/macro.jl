@@ -39,7 +39,8 @@ end
 @testset "a return type may depend on an argument" begin
     for _ in 1:2
         @test map(same_type, (1, 1.0, "a")) === (1, 1.0, "a")
-        @test filled(1, 2) == [1, 1] && filled(1, 2; with=0.5) == [0.5, 0.5] && eltype(filled(1, 2; with=0.5)) == Float64
+        @test filled(1, 2) == [1, 1] && filled(1, 2; with=0.5) == [0.5, 0.5] &&
+            eltype(filled(1, 2; with=0.5)) == Float64
     end
     @test info(same_type) == (hits=3, misses=3, size=3) && valtype(same_type) == Any
 end
@@ -84,7 +85,8 @@ end
         within = Module()
         Core.eval(within, :(using PhiCache))
         for cache in (here, disk), name in (:one, :other)
-            define(body) = Core.eval(within, :(@phicache cache=$cache prefix=$("$name@1") $(Symbol(name, cache === disk))(x) = $body))
+            called = Symbol(name, cache === disk)
+            define(body) = Core.eval(within, :(@phicache cache=$cache prefix=$("$name@1") $called(x) = $body))
             Base.invokelatest(define(1), 5)
             length(cache) == 2 || continue
             # `other` is defined again.
@@ -241,7 +243,8 @@ end
     @test Methods.unnamed(0, 0, (1, 2)) == 4 && Methods.unnamed(0, 0, (1, 2), 0, 0; key=5, a=1) == 11
     @test info(Methods.unnamed).misses == 2 && Methods.unused(1, 2) == 2
     @test Methods.parametric([1, 2]) === 3 && Methods.parametric([1.0, 2.0]) === 3.0
-    for name in (:key, :args, :memo, :result, :f, :value, :call, :kwargs, :typed, :prefix, :self, :T, :arguments, :keywords)
+    for name in (:key, :args, :memo, :result, :f, :value, :call, :kwargs, :typed, :prefix, :self, :T, :arguments,
+                 :keywords)
         f = Symbol(:with_, name)
         Core.eval(Methods, :(@phicache $f($name; y=1)::Int = $name + y))
         @test Core.eval(Methods, :(($f(1), $f(1; y=2), $f(1)))) == (2, 3, 2)

@@ -85,7 +85,8 @@ end
     config = Config(redis_cache=true)
     @test MICECache(uncut(); config=config, kind=:dict) isa MICECache{Any}
     @test status_of(() -> redis_health(MICECache(uncut(); config=config, kind=:dict))) == PhiCache.ERROR_INVALID_HANDLE
-    @test redis_health(MICECache(uncut(); config=config)) == redis_health(MICECache(uncut(); config=config, kind=:redis))
+    @test redis_health(MICECache(uncut(); config=config)) ==
+        redis_health(MICECache(uncut(); config=config, kind=:redis))
     @test_throws ArgumentError MICECache(uncut(); kind=:other)
     @test_throws ArgumentError MICECache{Real}(uncut())
 end

@@ -101,7 +101,8 @@ end
         (() -> entries(memo), "expected entries(cache)"), (() -> original(sin), "expected original(memo)"),
         (() -> set!(cache, "key"), "expected set!(cache, key, value; cost=0)"),
         (() -> set_many!(cache, ["a"], [1.0]), "such as a dictionary or zip(keys, values)"),
-        (() -> set_many!(cache, ["a", "b"]), "set_many! got \"a\", of type String, among its pairs; expected key => value"),
+        (() -> set_many!(cache, ["a", "b"]),
+         "set_many! got \"a\", of type String, among its pairs; expected key => value"),
         (() -> get_many(cache, "key"), "get_many got the text \"key\"; expected a list of keys"),
         (() -> withvalue(cache, "key"), "expected withvalue(f, cache, key) or"),
         (() -> memoize!(identity, memo, 1, 2), "expected memoize!(fill!, cache, key, sizes...)"),
@@ -118,7 +119,8 @@ end
         (() -> mice_key(nothing, CAUSE, 1, NodeSet(1, 2)), "a list in order, such as [NodeSet(1), NodeSet(1, 2)]"),
         (() -> mice_key(nothing, CAUSE, 1, Set([NodeSet(1)])), "a list in order, such as [NodeSet(1), NodeSet(1, 2)]"),
         (() -> add!(3), "with a KeyBuilder first"), (() -> joined_key(3), "with text and vectors"),
-        (() -> KeyParts(3), "with text and vectors"), (() -> Direction(:cause), "expected CAUSE, EFFECT or BIDIRECTIONAL"),
+        (() -> KeyParts(3), "with text and vectors"),
+        (() -> Direction(:cause), "expected CAUSE, EFFECT or BIDIRECTIONAL"),
         (() -> NodeSet(:a), "the node is :a, of type Symbol; expected an integer, 1 to 64"),
         (() -> CachedMethod(3), "CachedMethod: 3, of type Int64, cannot be called; expected a function"))
         message = message_of(call)
@@ -142,7 +144,8 @@ end
 @testset "values with addresses stay in this process" begin
     for V in (Address, Ptr{Int}, Cstring, Vector{Address}, Tuple{Int,Address})
         cache = DictCache{V}()
-        for make in (() -> DiskCache{V}("addresses"), () -> RedisCache{V}(), () -> save_cache(cache, "file", "addresses"))
+        for make in (() -> DiskCache{V}("addresses"), () -> RedisCache{V}(),
+                     () -> save_cache(cache, "file", "addresses"))
             @test occursin("because they contain addresses", message_of(make))
         end
     end

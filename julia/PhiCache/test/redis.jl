@@ -11,8 +11,8 @@ url(server) = "unix://$(server.folder)/socket"
 
 function start(folder, program)
     script = raw"""folder=$1; shift; "$@" > /dev/null & read -r line; kill -9 $!; rm -f "$folder/socket" """
-    shell = open(`sh -c $script sh $folder $program --port 0 --unixsocket $folder/socket --dir $folder --save "" --appendonly no`,
-                 "w", devnull)
+    options = `--port 0 --unixsocket $folder/socket --dir $folder --save "" --appendonly no`
+    shell = open(`sh -c $script sh $folder $program $options`, "w", devnull)
     server = RedisServer(folder, program, shell)
     began = time()
     while !redis_available(Config(redis_url=url(server)))
@@ -63,7 +63,8 @@ function test_redis(server)
     @testset "without a role, length and empty! cover the namespace" begin
         all = RedisCache{Int}(config=config)
         others = (RedisCache{Float64}(config=config),
-                  RedisCache{Int}(Fingerprint([0.0 0; 0 1; 1 0; 1 1], trues(2, 2), "namespace"), "counts"; config=config))
+                  RedisCache{Int}(Fingerprint([0.0 0; 0 1; 1 0; 1 1], trues(2, 2), "namespace"),
+                                  "counts"; config=config))
         foreach(cache -> cache["key"] = 1, others)
         @test length(all) == 2
         empty!(all)

@@ -30,7 +30,8 @@ end
     end
     for value in (nothing, missing, 1.5, "text", :symbol, [1 2; 3 4], Dict("a" => [1, 2]), Any[1, "b"], NodeSet(1, 2),
                   sum, big(2)^100, Mice(CAUSE, 1, 2, 0.5, [1.0]), Point(1, 2), Any[Point(1, 2), 3], [Point(1, 2)],
-                  Dict(:p => Point(1, 2)), (Point(1, 2), CAUSE), view(Any[Point(1, 2), 3], 1:1), Point, Set([Point(1, 2)]))
+                  Dict(:p => Point(1, 2)), (Point(1, 2), CAUSE), view(Any[Point(1, 2), 3], 1:1), Point,
+                  Set([Point(1, 2)]))
         @test isequal(round_trip(Any, value), value)
     end
 end

@@ -119,8 +119,8 @@ impl Disk {
         let least = disk::Options::LEAST_BYTES;
         if let Some(given) = options.max_bytes.filter(|given| *given < least) {
             return Err(Error::invalid(format!(
-                "options->max_bytes is {given}; it bounds the directory of a disk cache, and is at least {least} (1 MiB); \
-                 near_bytes bounds the memory"
+                "options->max_bytes is {given}; it bounds the directory of a disk cache, and is at least {least} (1 \
+                 MiB); near_bytes bounds the memory"
             )));
         }
         let space = Space::open(directory, &identity.0, role, space_options(options))?;

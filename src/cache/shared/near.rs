@@ -92,7 +92,8 @@ impl<A: Ancestor> NearCache<A> {
         self.visits.is_some()
     }
 
-    /// Begins an operation on a key at the backing, which reads its value or `changes` it; `None` if no values are kept.
+    /// Begins an operation on a key at the backing, which reads its value or `changes` it; `None` if no values are
+    /// kept.
     pub fn visit(&self, key: &Hashed, changes: bool) -> Option<Visit<'_>> {
         self.visits.as_ref().map(|visits| visits.begin(key.hash(), changes))
     }

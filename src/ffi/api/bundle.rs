@@ -7,9 +7,9 @@
 //! A file has one context: how its values were computed. It is used with the same context only, so that a program does
 //! not take values of another algorithm for its own. The file of a MICE cache also has the fingerprint of its subsystem
 //! under its cut, and is loaded only into a MICE cache of the same one. That of a cache of `phicache_dict_cache_shared`
-//! has its fingerprint, and is not loaded into one with another. Other dict caches and purview caches have none: if their
-//! keys do not contain the network, as those of `phicache_subsystem_key` and of purviews, let the context contain the
-//! fingerprint. `phicache-info --disk FILE` prints what a file is.
+//! has its fingerprint, and is not loaded into one with another. Other dict caches and purview caches have none: if
+//! their keys do not contain the network, as those of `phicache_subsystem_key` and of purviews, let the context contain
+//! the fingerprint. `phicache-info --disk FILE` prints what a file is.
 //!
 //! The file appears under its name when it is complete and on the storage device. If saving fails, or the process is
 //! killed, an older file of that name stays as it was. Programs that have it open go on with it.
@@ -36,8 +36,8 @@ use crate::config::Tier;
 use crate::disk::{Bundle, inspect_bundle};
 use crate::ffi::api::prelude::*;
 
-/// Saves the values of a cache to a file, with what they cost to compute. Other threads may use the cache meanwhile: what
-/// is there from the beginning to the end is saved; of what changes, the value before or after, or nothing.
+/// Saves the values of a cache to a file, with what they cost to compute. Other threads may use the cache meanwhile:
+/// what is there from the beginning to the end is saved; of what changes, the value before or after, or nothing.
 ///
 /// May wait for the file system.
 ///
@@ -64,8 +64,8 @@ pub unsafe extern "C" fn phicache_cache_save(
 }
 
 /// Loads the values of a file into a cache of the type that was saved. Each is stored as a value of
-/// `phicache_cache_set_with_cost` would be: one for which the cache has no room is refused, or others are evicted for it.
-/// Keys that have a value keep it.
+/// `phicache_cache_set_with_cost` would be: one for which the cache has no room is refused, or others are evicted for
+/// it. Keys that have a value keep it.
 ///
 /// May wait for the file system.
 ///
@@ -73,10 +73,10 @@ pub unsafe extern "C" fn phicache_cache_save(
 /// @param path     The file.
 /// @param context  The context that it was saved with.
 /// @param out      What has become of the values. Set `struct_size` first.
-/// @return OK, also if values were refused or damaged; ERROR_INVALID_ARGUMENT if the file was saved with another context,
-///         from another type of cache, from the MICE of another subsystem or cut, or from a shared dict cache, if this
-///         one is shared with another fingerprint: nothing is loaded; ERROR_DAMAGED if it is not a saved cache, or its
-///         description is damaged; ERROR_STORAGE if it cannot be read: what was loaded before stays.
+/// @return OK, also if values were refused or damaged; ERROR_INVALID_ARGUMENT if the file was saved with another
+///         context, from another type of cache, from the MICE of another subsystem or cut, or from a shared dict cache,
+///         if this one is shared with another fingerprint: nothing is loaded; ERROR_DAMAGED if it is not a saved cache,
+///         or its description is damaged; ERROR_STORAGE if it cannot be read: what was loaded before stays.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_cache_load(
     cache: *mut phicache_cache,
@@ -92,10 +92,10 @@ pub unsafe extern "C" fn phicache_cache_load(
     })
 }
 
-/// Makes a cache of the values in a file, which are read from there when they are asked for; those that are used again are
-/// kept in this process. Nothing is written: a store is REFUSED_DISABLED, a computed value stays in this process, and
-/// `remove` and `clear` are errors. The file may be on a file system that cannot be written, and belong to another user. If
-/// it is replaced, the cache goes on with the old file; if it is truncated, what is gone is a miss.
+/// Makes a cache of the values in a file, which are read from there when they are asked for; those that are used again
+/// are kept in this process. Nothing is written: a store is REFUSED_DISABLED, a computed value stays in this process,
+/// and `remove` and `clear` are errors. The file may be on a file system that cannot be written, and belong to another
+/// user. If it is replaced, the cache goes on with the old file; if it is truncated, what is gone is a miss.
 ///
 /// May wait for the file system.
 ///

@@ -15,8 +15,8 @@
 //! ```
 //!
 //! Verified mode finds keys that are too short. A key that lacks an argument makes two questions share one answer, and
-//! no count shows it. A cache with `verify_every` in its options lets every n-th hit of `memoize`, of a memo, of a method
-//! or of `phicache_cache_begin` be computed again, and compares the values, byte for byte or with `same`:
+//! no count shows it. A cache with `verify_every` in its options lets every n-th hit of `memoize`, of a memo, of a
+//! method or of `phicache_cache_begin` be computed again, and compares the values, byte for byte or with `same`:
 //!
 //! ```c
 //! phicache_cache_options options = { 0 };
@@ -32,10 +32,10 @@
 //! ```
 //!
 //! A verified hit counts as a hit and in `verified`. If the values are equal, the call returns the one that the cache
-//! has. If they differ, `differences` counts, `difference` is called, and the call returns the new value, which replaces
-//! the old one; if its store is refused, the key has no value. If the computation fails, the call fails as on a miss,
-//! and the cache keeps its value. Values that are inherited from a parent, or come from a server, are verified too; the
-//! parent's value stays.
+//! has. If they differ, `differences` counts, `difference` is called, and the call returns the new value, which
+//! replaces the old one; if its store is refused, the key has no value. If the computation fails, the call fails as on
+//! a miss, and the cache keeps its value. Values that are inherited from a parent, or come from a server, are verified
+//! too; the parent's value stays.
 //!
 //! The caller computes beside single flight: nobody waits for it. Hits of the same cache within that computation are
 //! plain hits, so that a recursive function is computed again at one level, not at all levels below. Lookups of a cache

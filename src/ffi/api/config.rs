@@ -20,10 +20,10 @@
 //! | the whole Redis database | 0 | none |
 //! | directory of disk caches | `~/.cache/phicache`, if that is on a local disk | `PHICACHE_DISK_DIRECTORY` |
 //!
-//! If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. If a name
-//! is nearly one of these, or that of an option of caches (`PHICACHE_MAX_BYTES`), the first use prints one line to the
-//! standard error, with what was probably meant. An empty variable counts as unset. Switches in the environment are 1,
-//! 0, true, false, yes, no, on or off; what full caches do is refuse or evict.
+//! If a variable is invalid, the first use fails with ERROR_CONFIGURATION, and the message names the variable. If a
+//! name is nearly one of these, or that of an option of caches (`PHICACHE_MAX_BYTES`), the first use prints one line to
+//! the standard error, with what was probably meant. An empty variable counts as unset. Switches in the environment are
+//! 1, 0, true, false, yes, no, on or off; what full caches do is refuse or evict.
 //!
 //! ```c
 //! phicache_config *config;
@@ -56,8 +56,9 @@ pub unsafe extern "C" fn phicache_config_new(out: *mut *mut phicache_config) -> 
     })
 }
 
-/// Tells which variables in the environment are probably mistyped: they have no effect, and their names are nearly those
-/// of variables that are read, or those of options of caches. The first use of a configuration prints the same line.
+/// Tells which variables in the environment are probably mistyped: they have no effect, and their names are nearly
+/// those of variables that are read, or those of options of caches. The first use of a configuration prints the same
+/// line.
 ///
 /// @param buffer    [nullable] Receives the text and a NUL, empty if there are no such variables; may be NULL if
 ///                  `capacity` is 0.
@@ -385,8 +386,8 @@ pub unsafe extern "C" fn phicache_config_get_redis_timeout_ms(
 ///
 /// Keys are stored as they are given, those of a shared cache after `{fingerprint}@role:`. `clear` of any cache is
 /// FLUSHDB and CONFIG RESETSTAT, `size` is DBSIZE, and hits and misses are those of the server, for all its clients. A
-/// MICE key is prefixed with `subsys:`, the identity of subsystem and cut, and `:`. A child looks up its own key and then
-/// its parent's, every time. No other program may use the database.
+/// MICE key is prefixed with `subsys:`, the identity of subsystem and cut, and `:`. A child looks up its own key and
+/// then its parent's, every time. No other program may use the database.
 ///
 /// @param config   [nullable] The configuration; NULL is the process default.
 /// @param enabled  0 is off, the default: caches use only the keys of the namespace. Any other number is on.

@@ -17,28 +17,28 @@
 //! records, at most every `options.refresh_ms`; on NFS, once the attribute cache of the mount has expired too. A value
 //! that another process replaces or removes may still be returned from this process's memory.
 //!
-//! Of the processes that miss a key in `memoize`, in a memo or with leases, one computes it, and the others wait for its
-//! value. If it ends without one, because its computation fails or it is killed, another one starts within two seconds.
-//! On one host the system's file locks decide. For processes on several hosts, set `options.lease_ms` in all of them: a
-//! lease then ends after that time if its host is gone. With 0, each host computes. If a computed value cannot be
-//! stored, the others do not wait for each other. A file system without file locks makes every process compute. Reading
-//! processes (`options.read_only`) do not wait, and computations that wait for each other in a circle of processes are
-//! not noticed as such.
+//! Of the processes that miss a key in `memoize`, in a memo or with leases, one computes it, and the others wait for
+//! its value. If it ends without one, because its computation fails or it is killed, another one starts within two
+//! seconds. On one host the system's file locks decide. For processes on several hosts, set `options.lease_ms` in all
+//! of them: a lease then ends after that time if its host is gone. With 0, each host computes. If a computed value
+//! cannot be stored, the others do not wait for each other. A file system without file locks makes every process
+//! compute. Reading processes (`options.read_only`) do not wait, and computations that wait for each other in a circle
+//! of processes are not noticed as such.
 //!
-//! `options.max_bytes` bounds all files in the directory, of all identities. The directory keeps the bound that was asked
-//! for last, from the first store on; 0 asks for none, and 8 GiB count until somebody asks. Each process may exceed it by
-//! the segment that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole segments are removed:
-//! those with the least computing time per byte that have not been used for a long time. A value may be up to a quarter
-//! of the bound.
+//! `options.max_bytes` bounds all files in the directory, of all identities. The directory keeps the bound that was
+//! asked for last, from the first store on; 0 asks for none, and 8 GiB count until somebody asks. Each process may
+//! exceed it by the segment that it writes: a 64th of the bound, and at most 64 MiB. When the directory is full, whole
+//! segments are removed: those with the least computing time per byte that have not been used for a long time. A value
+//! may be up to a quarter of the bound.
 //!
 //! Each record has a checksum, which is verified whenever it is read. What is damaged, torn, or of another program is a
 //! miss, and counts in `damaged` of the statistics. If a file operation fails, because the disk is full or a server is
 //! gone, a lookup is a miss and a store is REFUSED_STORAGE; with `options.storage_errors` each of these is
 //! ERROR_STORAGE. A removal that fails is always an error. A value that was computed is always returned.
 //!
-//! After a store has returned OK, the operating system has the value: a killed process loses nothing. After a power cut,
-//! values of the last seconds may be missing, unless `options.sync` was set or `phicache_disk_sync` called. On NFS, a
-//! failure to write may show only when the server is asked to sync.
+//! After a store has returned OK, the operating system has the value: a killed process loses nothing. After a power
+//! cut, values of the last seconds may be missing, unless `options.sync` was set or `phicache_disk_sync` called. On
+//! NFS, a failure to write may show only when the server is asked to sync.
 //!
 //! After `fork`, parent and child may both use the cache; the child writes a file of its own.
 //!
@@ -93,8 +93,8 @@ pub unsafe extern "C" fn phicache_disk_cache_new(
     })
 }
 
-/// Gets a handle to the cache of an identity and role, in the configuration's directory. All handles of this process with
-/// the same identity, role and directory are of one cache.
+/// Gets a handle to the cache of an identity and role, in the configuration's directory. All handles of this process
+/// with the same identity, role and directory are of one cache.
 ///
 /// May wait for the file system.
 ///

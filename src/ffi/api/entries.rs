@@ -4,10 +4,11 @@
 //! A walk calls a function with each entry (`phicache_cache_for_each`), or returns the entries one by one
 //! (`phicache_walk_next`).
 //!
-//! Other threads read and change the cache during a walk. Readers never wait for it, writers for a moment. The walk sees
-//! each entry that is there from its beginning to its end exactly once, in no particular order. It sees an entry that is
-//! added, replaced or removed meanwhile at most once; one that has just been removed may still come. No lock is held and
-//! no read section is open between two entries, so the program may do anything then, also change or clear the cache.
+//! Other threads read and change the cache during a walk. Readers never wait for it, writers for a moment. The walk
+//! sees each entry that is there from its beginning to its end exactly once, in no particular order. It sees an entry
+//! that is added, replaced or removed meanwhile at most once; one that has just been removed may still come. No lock is
+//! held and no read section is open between two entries, so the program may do anything then, also change or clear the
+//! cache.
 //!
 //! ```c
 //! phicache_walk *walk;

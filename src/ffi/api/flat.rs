@@ -1,8 +1,8 @@
 //! Flat calls
 //!
-//! The lookups of "Any cache" with a pointer and a length in place of each `phicache_bytes`, for callers to which a struct
-//! by value is expensive or unknown: Python's ctypes, Julia's ccall, Fortran, and other foreign-function interfaces. They
-//! do the same, and as fast.
+//! The lookups of "Any cache" with a pointer and a length in place of each `phicache_bytes`, for callers to which a
+//! struct by value is expensive or unknown: Python's ctypes, Julia's ccall, Fortran, and other foreign-function
+//! interfaces. They do the same, and as fast.
 //!
 //! ```c
 //! double phi = 0.25;

@@ -125,8 +125,8 @@ pub unsafe extern "C" fn phicache_key_add_string(key: *mut phicache_key, utf8: p
             let text = std::str::from_utf8(bytes(utf8, "utf8")?);
             key.add(Element::String(text.map_err(|_| {
                 Error::invalid(
-                    "utf8 is not valid UTF-8; add other bytes with phicache_key_add_bytes (in C++ as a phicache::bytes, \
-                     also as the parameter of a memo or method)",
+                    "utf8 is not valid UTF-8; add other bytes with phicache_key_add_bytes (in C++ as a \
+                     phicache::bytes, also as the parameter of a memo or method)",
                 )
             })?))
         })

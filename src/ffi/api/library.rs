@@ -218,8 +218,8 @@ pub unsafe extern "C" fn phicache_memory_usage(out: *mut phicache_memory) -> phi
 
 /// Lists all limits on the memory of this process that were found, measured now: the physical memory, the limits of its
 /// control groups and their ancestors (version 1: `memory.limit_in_bytes`, and `memory.stat` for the
-/// lowest limit of ancestors that are not mounted; version 2: `memory.max` and `memory.high`), RLIMIT_AS and RLIMIT_DATA.
-/// Groups without a limit are not listed.
+/// lowest limit of ancestors that are not mounted; version 2: `memory.max` and `memory.high`), RLIMIT_AS and
+/// RLIMIT_DATA. Groups without a limit are not listed.
 ///
 /// @param config     [nullable] The configuration, for its maximum memory; NULL is the process default.
 /// @param limits     [nullable] Receives the limits; may be NULL if `capacity` is 0. Set `struct_size` of the first one

@@ -13,8 +13,8 @@
 //! phicache_key *arguments;
 //! phicache_value value;
 //! double p[] = { 0.25, 0.75 };
-//! if (phicache_memo_new(NULL, compute, NULL, NULL, PHICACHE_MEMORY_CONFIGURED, 0, NULL, NULL, &entropy) != PHICACHE_OK ||
-//!     phicache_key_new(&arguments) != PHICACHE_OK) return 1;
+//! if (phicache_memo_new(NULL, compute, NULL, NULL, PHICACHE_MEMORY_CONFIGURED, 0, NULL, NULL, &entropy) !=
+//!         PHICACHE_OK || phicache_key_new(&arguments) != PHICACHE_OK) return 1;
 //! phicache_key_add_doubles(arguments, p, 2);
 //! if (phicache_memo_call(entropy, arguments, p, &value, NULL) == PHICACHE_OK) {  // compute gets p as its call_data
 //!     use(value.data, value.len);
@@ -45,8 +45,8 @@ pub const PHICACHE_METHOD_REPERTOIRE: u32 = 1;
 /// @param drop                    [nullable] Frees `user_data`. Called once: after the last call of the function has
 ///                                ended, or when this call fails.
 /// @param maximum_memory_percent  0 to 100; 0 stores nothing. Or `PHICACHE_MEMORY_UNLIMITED`, or
-///                                `PHICACHE_MEMORY_CONFIGURED`. If `cache` is given, its own limit applies too; if it is
-///                                in Redis or on disk, a percentage is an ERROR_INVALID_ARGUMENT.
+///                                `PHICACHE_MEMORY_CONFIGURED`. If `cache` is given, its own limit applies too; if it
+///                                is in Redis or on disk, a percentage is an ERROR_INVALID_ARGUMENT.
 /// @param typed                   0: arguments of equal value are equal. Any other number: numbers of different types
 ///                                differ.
 /// @param cache                   [nullable] The cache to use; its handle may be freed afterwards. NULL makes a private
@@ -141,8 +141,8 @@ impl Computes for phicache_memo {
     }
 }
 
-/// Gets the function's value as `phicache_memo_call` does, by the key of the arguments: without a list of arguments, for
-/// callers that encode arguments themselves (`docs/keys.md`).
+/// Gets the function's value as `phicache_memo_call` does, by the key of the arguments: without a list of arguments,
+/// for callers that encode arguments themselves (`docs/keys.md`).
 ///
 /// May wait for another thread or process that computes the value, and for the server or the file system, if the
 /// values are there.
@@ -294,9 +294,9 @@ pub unsafe extern "C" fn phicache_method_free(method: *mut phicache_method) -> p
 
 /// Gets the method's value for an object and arguments, from the object's cache, or computed on a miss.
 ///
-/// The key is that of `phicache_cache_key` for the method's prefix and the arguments. It does not contain the object, so
-/// objects with one cache read each other's values. A call that bypasses the cache looks up, stores and counts nothing;
-/// its `out->origin` is NOT_STORED and REFUSED_DISABLED.
+/// The key is that of `phicache_cache_key` for the method's prefix and the arguments. It does not contain the object,
+/// so objects with one cache read each other's values. A call that bypasses the cache looks up, stores and counts
+/// nothing; its `out->origin` is NOT_STORED and REFUSED_DISABLED.
 ///
 /// May wait for another thread or process that computes the value, and for the server or the file system, if the
 /// values are there.
@@ -349,8 +349,8 @@ impl Computes for phicache_method {
     }
 }
 
-/// Gets the method's value as `phicache_method_call` does, by the key of the arguments: without a list of arguments, for
-/// callers that encode arguments themselves (`docs/keys.md`).
+/// Gets the method's value as `phicache_method_call` does, by the key of the arguments: without a list of arguments,
+/// for callers that encode arguments themselves (`docs/keys.md`).
 ///
 /// May wait for another thread or process that computes the value, and for the server or the file system, if the
 /// values are there.
@@ -358,8 +358,8 @@ impl Computes for phicache_method {
 /// @param method         The method.
 /// @param cache          The object's cache.
 /// @param object         [nullable] The object, passed to the function as its `call_data`.
-/// @param args           The untyped key of the arguments, as `phicache_key_bytes` makes it. Read before the function is
-///                       called, not afterwards.
+/// @param args           The untyped key of the arguments, as `phicache_key_bytes` makes it. Read before the function
+///                       is called, not afterwards.
 /// @param out            The value, pinned until `phicache_value_release`; `out->origin` says where it came from.
 /// @param callback_code  [nullable] The code that the function returned, whatever the status; 0 if it was not called.
 /// @return OK; ERROR_CALLBACK if the function did not return 0; the status of its last reservation if that failed. On

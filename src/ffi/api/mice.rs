@@ -8,12 +8,12 @@
 //! up in its parent, and returns that MICE unless its own cut damages it. The child is a live view: making it copies
 //! nothing, and takes the same time however much the parent holds. It sees what the parent stores later. If the parent
 //! is cleared or freed, existing children keep what they inherit; a full parent that evicts removes that first. A chain
-//! of parents has at most 64 caches. Clearing a child detaches it from its parent permanently. Lookups of a child do not
-//! change the counts of its parent.
+//! of parents has at most 64 caches. Clearing a child detaches it from its parent permanently. Lookups of a child do
+//! not change the counts of its parent.
 //!
-//! What a child inherits is exact for cuts that divide all nodes of the system in two parts. A cut that severs only some
-//! of the connections between two parts can raise the φ of another purview above that of the MICE, which the child still
-//! returns, as in PyPhi. Compute the MICE of such cuts in caches without a parent.
+//! What a child inherits is exact for cuts that divide all nodes of the system in two parts. A cut that severs only
+//! some of the connections between two parts can raise the φ of another purview above that of the MICE, which the child
+//! still returns, as in PyPhi. Compute the MICE of such cuts in caches without a parent.
 //!
 //! A cache may be in Redis (see "Redis cache"). Processes then share what they store. Of the conditions above only the
 //! cut applies: a MICE with φ ≤ 0 is stored. The cache also keeps every record that it fetched or stored in this
@@ -21,8 +21,8 @@
 //! parent's record, and remembers if the cut damages it. A record that is damaged, or that belongs to another key, is a
 //! miss.
 //!
-//! A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis. In both,
-//! what the parent clears is gone for its children, too.
+//! A cache may be on disk (see "Disk cache"), where later runs find the values too. The same holds as in Redis. In
+//! both, what the parent clears is gone for its children, too.
 //!
 //! A key may be any bytes. `phicache_key_mice` writes the standard key; a MICE of another direction or mechanism is
 //! never stored under it. Values are records (`docs/mice-format.md`). All threads may call the functions at once.
@@ -136,8 +136,9 @@ pub unsafe extern "C" fn phicache_redis_mice_cache_new(
 /// May wait for the file system.
 ///
 /// @param config     [nullable] The configuration; NULL is the process default. The same for all caches of the system.
-/// @param options    [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all caches
-///                   of the system, uncut. The cache of a cut subsystem uses its parent's directory as that does.
+/// @param options    [nullable] Name, limits, and how to use the directory; NULL is all defaults. The same for all
+///                   caches of the system, uncut. The cache of a cut subsystem uses its parent's directory as that
+///                   does.
 /// @param subsystem  The subsystem of the MICE; it may be freed afterwards.
 /// @param parent     [nullable] The cache to inherit from, on disk, of the same system, uncut; it may be freed
 ///                   afterwards.
@@ -242,9 +243,9 @@ extern "C" fn get_mice(
     })
 }
 
-/// Stores a copy of a MICE, unless the cut, φ or memory refuse it. ERROR_INVALID_ARGUMENT if the MICE has nodes that are
-/// not in the subsystem, or contradicts its standard key (another direction or mechanism, or a purview that is not a
-/// candidate). An empty purview fits every list of candidates.
+/// Stores a copy of a MICE, unless the cut, φ or memory refuse it. ERROR_INVALID_ARGUMENT if the MICE has nodes that
+/// are not in the subsystem, or contradicts its standard key (another direction or mechanism, or a purview that is not
+/// a candidate). An empty purview fits every list of candidates.
 ///
 /// May wait for the server or the file system, if the values are there.
 ///

@@ -13,10 +13,10 @@
 //! }
 //! ```
 //!
-//! The key is the bytes of the parts, one after another, and nothing else. So the parts {1}, {2, 3} and the parts {1, 2},
-//! {3} are one key, and `phicache_cache_get` finds its value by the key {1, 2, 3}. Where the lengths may differ, add a
-//! part that tells them apart. The C++ and Julia interfaces add the length of each part, 32 bits little-endian, as one
-//! more part.
+//! The key is the bytes of the parts, one after another, and nothing else. So the parts {1}, {2, 3} and the parts {1,
+//! 2}, {3} are one key, and `phicache_cache_get` finds its value by the key {1, 2, 3}. Where the lengths may differ,
+//! add a part that tells them apart. The C++ and Julia interfaces add the length of each part, 32 bits little-endian,
+//! as one more part.
 
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::parts::{CacheByParts, Joined, Parts};
@@ -105,7 +105,8 @@ pub unsafe extern "C" fn phicache_cache_set_parts(
     })
 }
 
-/// Looks a key up, and computes its value on a miss, as `phicache_cache_memoize` does. The callback gets the joined key.
+/// Looks a key up, and computes its value on a miss, as `phicache_cache_memoize` does. The callback gets the joined
+/// key.
 ///
 /// May wait for another thread or process that computes the value, and for the server or the file system, if the
 /// values are there.

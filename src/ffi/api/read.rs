@@ -15,7 +15,8 @@
 //! A section belongs to the thread that began it. Sections nest. Keep them short: while one is open, no memory that any
 //! thread retires is freed. If a thread ends, its sections end too.
 //!
-//! A thread that looks many keys up in one cache fills a reader first. Its lookups find the thread and the cache at once:
+//! A thread that looks many keys up in one cache fills a reader first. Its lookups find the thread and the cache at
+//! once:
 //!
 //! ```c
 //! phicache_reader reader;
@@ -92,8 +93,8 @@ fn look(cache: &Cache, key: &[u8], out: &mut phicache_bytes) -> Result<phicache_
     })
 }
 
-/// Fills a reader: lookups of the calling thread in this cache. The reader holds a share of the cache, which lives until
-/// the last share is released, also if its handle is freed.
+/// Fills a reader: lookups of the calling thread in this cache. The reader holds a share of the cache, which lives
+/// until the last share is released, also if its handle is freed.
 ///
 /// @param reader  The reader: a struct of the caller's, which must not be copied or moved. It can be used until its
 ///                thread ends. Release it with `phicache_reader_release`; what was in the struct before is lost.
@@ -114,8 +115,8 @@ pub unsafe extern "C" fn phicache_reader_init(
 /// @param reader  The reader, in the thread that filled it.
 /// @param key     The key.
 /// @param out     The value, in place. Valid until this thread's outermost read section ends. Zero on a miss.
-/// @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section, and in another thread; ERROR_UNSUPPORTED for caches
-///         that `phicache_cache_read` does not support.
+/// @return OK or MISS; ERROR_INVALID_ARGUMENT outside a read section, and in another thread; ERROR_UNSUPPORTED for
+///         caches that `phicache_cache_read` does not support.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_reader_read(
     reader: *mut phicache_reader,

@@ -31,9 +31,9 @@
 //! A part of a batch may fail, if a node of a cluster is down or a server runs out of memory half-way. Each key has a
 //! status of its own, and the values that were found are returned.
 //!
-//! A value and its checksum are at most 512 MB long. A value of more than 64 KiB that is longer than `options.max_bytes`
-//! is not fetched. In a cluster, all keys of one subsystem are on one node. This example finds its value at the server,
-//! or computes it, even if the server is down:
+//! A value and its checksum are at most 512 MB long. A value of more than 64 KiB that is longer than
+//! `options.max_bytes` is not fetched. In a cluster, all keys of one subsystem are on one node. This example finds its
+//! value at the server, or computes it, even if the server is down:
 //!
 //! ```c
 //! phicache_config *config;

@@ -244,8 +244,8 @@ pub(in crate::ffi) fn options<'a>(
 fn size(bytes: u64, name: &'static str) -> Result<Option<u64>> {
     match bytes.cast_signed() {
         negative @ ..0 => Err(Error::invalid(format!(
-            "options->{name} is {negative}, a negative size; in C and C++ a product of int overflows at 2 GiB: make one \
-             factor a uint64_t"
+            "options->{name} is {negative}, a negative size; in C and C++ a product of int overflows at 2 GiB: make \
+             one factor a uint64_t"
         ))),
         _ => Ok((bytes > 0).then_some(bytes)),
     }

@@ -1,11 +1,11 @@
 //! Types
 //!
 //! A struct that begins with `struct_size` may grow at its end: set that field to `sizeof` of the struct before every
-//! call. `phicache_memory memory = { 0 };` (in C++ `{}`), then `memory.struct_size = sizeof memory;`, compiles without a
-//! warning; `{ sizeof memory }` leaves fields out, which `-Wextra` reports. All other structs are final. An input struct
-//! may come from an older header: the fields that it lacks count as zero. It may come from a newer header: the fields
-//! that this library does not know must be zero, or the call is ERROR_INVALID_ARGUMENT. A `reserved` field must be zero
-//! too.
+//! call. `phicache_memory memory = { 0 };` (in C++ `{}`), then `memory.struct_size = sizeof memory;`, compiles without
+//! a warning; `{ sizeof memory }` leaves fields out, which `-Wextra` reports. All other structs are final. An input
+//! struct may come from an older header: the fields that it lacks count as zero. It may come from a newer header: the
+//! fields that this library does not know must be zero, or the call is ERROR_INVALID_ARGUMENT. A `reserved` field must
+//! be zero too.
 
 use std::ffi::{c_char, c_void};
 
@@ -138,7 +138,7 @@ pub const PHICACHE_MEMORY_CONFIGURED: f64 = -2.0;
 /// purviews) and `phicache_subsystem_key` with a prefix of at most 64 bytes.
 pub const PHICACHE_KEY_BUFFER: usize = 768;
 
-/// Bytes that are borrowed for the duration of a call. If the length is 0, the pointer may have any value, also NULL.
+/// Bytes that are borrowed for the duration of a call. If the length is 0, the pointer may be anything, also NULL.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_bytes {
@@ -289,8 +289,8 @@ pub struct phicache_memory_limit {
 }
 
 /// Options of a new cache. A field that is zero has its default. An option that has no effect on a cache of this type,
-/// such as `ttl_ms` on a dict cache, is an ERROR_INVALID_ARGUMENT; `phicache_mice_cache_new` takes all, because there the
-/// configuration chooses where the values are. Grows at its end.
+/// such as `ttl_ms` on a dict cache, is an ERROR_INVALID_ARGUMENT; `phicache_mice_cache_new` takes all, because there
+/// the configuration chooses where the values are. Grows at its end.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_cache_options {
@@ -298,16 +298,16 @@ pub struct phicache_cache_options {
     pub struct_size: usize,
     /// A name of 1 to 63 bytes, without control characters, which no other cache has; NULL for no name.
     pub name: *const c_char,
-    /// The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory. For
-    /// disk caches: the most bytes that all files in the directory may take, at least 1 MiB. The directory keeps it; 0 is
-    /// what it keeps, or 8 GiB. While a value replaces another, both count. `on_full` says what happens then.
+    /// The most bytes that the cache may use in this process, including overhead; 0 for no limit but that of memory.
+    /// For disk caches: the most bytes that all files in the directory may take, at least 1 MiB. The directory keeps
+    /// it; 0 is what it keeps, or 8 GiB. While a value replaces another, both count. `on_full` says what happens then.
     pub max_bytes: u64,
     /// For caches in Redis: milliseconds after which the server deletes a value, at most 10^14; 0 is never.
     pub ttl_ms: u64,
     /// Milliseconds that one process may take to compute a value before another computes it too, at most 10^14. For
     /// caches in Redis, 0 lets every process compute at once; a value that takes longer is returned and not stored, so
-    /// give more than the longest computation takes; see "Redis cache". For disk caches, it is between hosts only, and 0
-    /// lets each host compute; see "Disk cache".
+    /// give more than the longest computation takes; see "Redis cache". For disk caches, it is between hosts only, and
+    /// 0 lets each host compute; see "Disk cache".
     pub lease_ms: u64,
     /// For caches in Redis: 1 makes a failing server an ERROR_REDIS; 0 makes it a miss.
     pub server_errors: i32,
@@ -322,9 +322,9 @@ pub struct phicache_cache_options {
     pub on_full: i32,
     /// Zero.
     pub reserved: i32,
-    /// Verified mode: every n-th hit of `memoize`, of a memo, of a method or of `phicache_cache_begin` is computed again
-    /// and compared with the value that the cache has. 1 verifies every hit; 0 verifies none, and costs nothing. See "Any
-    /// cache".
+    /// Verified mode: every n-th hit of `memoize`, of a memo, of a method or of `phicache_cache_begin` is computed
+    /// again and compared with the value that the cache has. 1 verifies every hit; 0 verifies none, and costs nothing.
+    /// See "Any cache".
     pub verify_every: u64,
     /// For verified mode: compares the values; NULL compares their bytes.
     pub same: phicache_same_fn,
@@ -333,8 +333,8 @@ pub struct phicache_cache_options {
     /// Passed to `same` and `difference`.
     pub verify_context: *mut c_void,
     /// Frees `verify_context`; NULL frees nothing. Called once: after the cache is destroyed, or when these options are
-    /// not used, because `verify_every` is 0, another argument of the call is invalid, or a shared cache exists already.
-    /// (A struct with an invalid size or invalid unknown fields is not read: then it is not called.)
+    /// not used, because `verify_every` is 0, another argument of the call is invalid, or a shared cache exists
+    /// already. (A struct with an invalid size or invalid unknown fields is not read: then it is not called.)
     pub verify_drop: phicache_drop,
     /// For disk caches: the most bytes that the cache may use in this process for copies of values; 0 is 64 MiB. The
     /// index of the files is not included.
@@ -347,8 +347,8 @@ pub struct phicache_cache_options {
     /// For disk caches: 1 has each value on the storage device before a store returns, so that it survives a power cut.
     /// See also `phicache_disk_sync`.
     pub sync: i32,
-    /// For disk caches: 1 trusts all members of the directory's group. 0 refuses a directory into which anybody else may
-    /// write, and reads only files of this user.
+    /// For disk caches: 1 trusts all members of the directory's group. 0 refuses a directory into which anybody else
+    /// may write, and reads only files of this user.
     pub trust_group: i32,
     /// For disk caches: 1 makes a failed file operation an ERROR_STORAGE; 0 makes it a miss, or a REFUSED_STORAGE.
     pub storage_errors: i32,
@@ -580,10 +580,10 @@ pub type phicache_drop = Option<unsafe extern "C-unwind" fn(user_data: *mut c_vo
 
 /// Sees one entry of a cache. Return 0 to continue the walk; any other code ends it.
 ///
-/// `entry` and `value` are valid until the callback returns; then the library releases the value. To keep a value longer,
-/// copy `*value` and set it to zero: the copy has the pin, and has to be released. The callback runs on the caller's
-/// thread, with no lock held and no read section open. It may call the library, also to change, clear or free the same
-/// cache. It must return, as a `phicache_compute` must.
+/// `entry` and `value` are valid until the callback returns; then the library releases the value. To keep a value
+/// longer, copy `*value` and set it to zero: the copy has the pin, and has to be released. The callback runs on the
+/// caller's thread, with no lock held and no read section open. It may call the library, also to change, clear or free
+/// the same cache. It must return, as a `phicache_compute` must.
 pub type phicache_visit = Option<
     unsafe extern "C-unwind" fn(
         user_data: *mut c_void,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::ffi::border::types::phicache_drop;
 
-/// Calls back. An exception, which cannot pass through our frames, and the end of the thread end the process. `function`
-/// names the exported function: where the name is a constant, it takes no stack.
+/// Calls back. An exception, which cannot pass through our frames, and the end of the thread end the process.
+/// `function` names the exported function: where the name is a constant, it takes no stack.
 #[inline(always)]
 pub(in crate::ffi) fn call_back<R>(function: impl Fn() -> &'static str, call: impl FnOnce() -> R) -> R {
     let unwound = AbortOnUnwind(function);

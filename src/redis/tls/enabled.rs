@@ -231,8 +231,8 @@ fn sha256(certificate: &CertificateDer<'_>) -> Option<Pin> {
 const UNKNOWN_ISSUER: &str = "no trusted authority has signed the server's certificate; name the file of its \
     authority, or of the certificate itself, with ca=";
 
-const OWN_AUTHORITY: &str = "the server's certificate may sign others (CA:TRUE) and is not the one that was named; name \
-    it with ca=, or make one with CA:FALSE";
+const OWN_AUTHORITY: &str = "the server's certificate may sign others (CA:TRUE) and is not the one that was named; \
+    name it with ca=, or make one with CA:FALSE";
 
 /// A TLS socket.
 pub struct TlsSocket {
