@@ -450,6 +450,25 @@ static void an_invalid_network_has_no_fingerprint(void) {
     CHECK(equal(fingerprint, zero));
 }
 
+/* A prefix or candidates in the buffer would be overwritten before they are read: all prefixes of one length would make
+ * one key. */
+static void a_key_is_not_written_over_what_it_is_made_of(void) {
+    char buffer[PHICACHE_KEY_BUFFER] = "phi";
+    uint64_t candidates[PHICACHE_KEY_BUFFER / 8] = {1, 2, 3};
+    uint8_t *start = (uint8_t *)buffer;
+    size_t len = 99;
+    CHECK_STATUS(phicache_key_repertoire(buffer, 0, 1, 2, start, sizeof buffer, &len), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "buffer overlaps prefix");
+    CHECK_UINT(len, 0);
+    CHECK_STATUS(phicache_key_repertoire(buffer, 0, 1, 2, start + 3, 99, &len), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_repertoire(buffer, 0, 1, 2, start + 4, 99, &len));
+    CHECK_STATUS(phicache_key_mice(buffer, 0, 1, NULL, 0, start, sizeof buffer, &len), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_mice("phi", 0, 1, candidates, 3, (uint8_t *)candidates, sizeof candidates, &len),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "buffer overlaps purviews");
+    CHECK_OK(phicache_key_mice("phi", 0, 1, candidates, 3, (uint8_t *)(candidates + 3), 99, &len));
+}
+
 int main(void) {
     RUN(the_builder_encodes_every_vector);
     RUN(after_a_failed_call_there_is_no_key_until_the_builder_is_reset);
@@ -460,6 +479,7 @@ int main(void) {
     RUN(the_standard_keys_are_the_builders);
     RUN(integers_at_once_are_a_tuple_of_them);
     RUN(standard_keys_report_their_length);
+    RUN(a_key_is_not_written_over_what_it_is_made_of);
     RUN(a_fingerprint_tells_networks_and_contexts_apart);
     RUN(an_invalid_network_has_no_fingerprint);
     return check_report();

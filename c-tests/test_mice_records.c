@@ -158,11 +158,23 @@ static void records_decode_as_encoded_and_damage_is_detected(void) {
     CHECK_UINT(needed, 0);
 }
 
+static void a_record_is_not_written_over_its_payload(void) {
+    uint8_t record[256] = "some payload";
+    phicache_mice mice = safe_mice("");
+    size_t len = 99;
+    mice.payload = bytes(record, 12);
+    CHECK_STATUS(phicache_mice_encode(&mice, record, sizeof record, &len), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "buffer overlaps mice->payload");
+    CHECK_UINT(len, 0);
+    CHECK_OK(phicache_mice_encode(&mice, record + 12, sizeof record - 12, &len));
+}
+
 int main(void) {
     RUN(a_record_that_contradicts_its_standard_key_is_refused);
     RUN(a_record_with_nodes_outside_the_subsystem_is_refused);
     RUN(a_contradiction_is_an_error_even_if_the_store_would_be_refused);
     RUN(a_mice_of_a_later_version_must_not_use_unknown_fields);
     RUN(records_decode_as_encoded_and_damage_is_detected);
+    RUN(a_record_is_not_written_over_its_payload);
     return check_report();
 }

@@ -67,6 +67,8 @@
  *    positive, errors are negative.
  *  - Every pointer is checked. A parameter may be NULL if its description says [nullable]; any other NULL is
  *    PHICACHE_ERROR_INVALID_ARGUMENT. On an error outputs are zero, unless a function says otherwise.
+ *  - An output shares no memory with an input. Batches, and functions that make keys, cuts and MICE records, refuse it:
+ *    PHICACHE_ERROR_INVALID_ARGUMENT.
  *  - Flags are int32_t. As inputs, all numbers but 0 are true.
  *  - Text is NUL-terminated UTF-8. Keys and values are phicache_bytes. Inputs are copied; they need to live only for
  *    the call.

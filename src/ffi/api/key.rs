@@ -22,7 +22,7 @@
 
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::handles::KeyHandle;
-use crate::ffi::border::input::{layout, optional_array};
+use crate::ffi::border::input::{layout, optional_array, text_beside};
 use crate::iit::Direction;
 use crate::key::{self, Element, KeyBuilder};
 
@@ -305,7 +305,7 @@ pub unsafe extern "C" fn phicache_key_repertoire(
     catch_panics("phicache_key_repertoire", || {
         let out_len = out(out_len, "out_len")?;
         let buffer = array_mut(buffer, capacity, "buffer")?;
-        let prefix = optional_text(prefix, "prefix")?;
+        let prefix = text_beside(prefix, buffer, "prefix")?;
         let direction = Direction::from_number(direction)?;
         length(key::repertoire(buffer, prefix, direction as u8, mechanism, purview), out_len)
     })
@@ -337,9 +337,10 @@ pub unsafe extern "C" fn phicache_key_mice(
     catch_panics("phicache_key_mice", || {
         let out_len = out(out_len, "out_len")?;
         let buffer = array_mut(buffer, capacity, "buffer")?;
-        let prefix = optional_text(prefix, "prefix")?;
+        let prefix = text_beside(prefix, buffer, "prefix")?;
         let direction = Direction::from_number(direction)?;
         let purviews = optional_array(purviews, count, "purviews")?;
+        apart((purviews.unwrap_or_default().as_ptr(), count), buffer, ["purviews", "buffer"])?;
         length(key::mice(buffer, prefix, direction as u8, mechanism, purviews), out_len)
     })
 }

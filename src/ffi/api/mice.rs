@@ -400,6 +400,7 @@ pub unsafe extern "C" fn phicache_mice_encode(
         let out_len = out(out_len, "out_len")?;
         let buffer = array_mut(buffer, capacity, "buffer")?;
         let mice = input::mice(mice)?;
+        apart((mice.payload.as_ptr(), mice.payload.len()), buffer, ["mice->payload", "buffer"])?;
         let needed = mice.record_len();
         let written = match buffer.get_mut(..needed) {
             Some(record) => {
