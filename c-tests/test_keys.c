@@ -469,6 +469,23 @@ static void a_key_is_not_written_over_what_it_is_made_of(void) {
     CHECK_OK(phicache_key_mice("phi", 0, 1, candidates, 3, (uint8_t *)(candidates + 3), 99, &len));
 }
 
+static void a_builder_does_not_add_its_own_key(void) {
+    phicache_key *builder = NULL;
+    phicache_bytes key;
+    int i;
+    REQUIRE_OK(phicache_key_new(&builder));
+    for (i = 0; i < 20; i++) { /* with and without room for more */
+        CHECK_OK(phicache_key_reset(builder));
+        CHECK_OK(phicache_key_add_bytes(builder, bytes("0123456789012345678", (size_t)i)));
+        REQUIRE_OK(phicache_key_bytes(builder, 0, &key));
+        CHECK_STATUS((i % 2 ? phicache_key_add_bytes : phicache_key_add_string)(builder, key),
+                     PHICACHE_ERROR_INVALID_ARGUMENT);
+        CHECK_CONTAINS(phicache_last_error(), "is a key of this builder");
+        CHECK_STATUS(phicache_key_bytes(builder, 0, &key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    }
+    CHECK_OK(phicache_key_free(builder));
+}
+
 int main(void) {
     RUN(the_builder_encodes_every_vector);
     RUN(after_a_failed_call_there_is_no_key_until_the_builder_is_reset);
@@ -480,6 +497,7 @@ int main(void) {
     RUN(integers_at_once_are_a_tuple_of_them);
     RUN(standard_keys_report_their_length);
     RUN(a_key_is_not_written_over_what_it_is_made_of);
+    RUN(a_builder_does_not_add_its_own_key);
     RUN(a_fingerprint_tells_networks_and_contexts_apart);
     RUN(an_invalid_network_has_no_fingerprint);
     return check_report();

@@ -111,7 +111,7 @@ pub unsafe extern "C" fn phicache_key_add_double(key: *mut phicache_key, value: 
 /// @param value  The bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_bytes(key: *mut phicache_key, value: phicache_bytes) -> phicache_status {
-    catch_panics("phicache_key_add_bytes", || change(key, |key| key.add(Element::Bytes(bytes(value, "value")?))))
+    catch_panics("phicache_key_add_bytes", || change(key, |key| key.add(Element::Bytes(to_add(key, value, "value")?))))
 }
 
 /// Adds text. It never equals bytes.
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn phicache_key_add_bytes(key: *mut phicache_key, value: p
 pub unsafe extern "C" fn phicache_key_add_string(key: *mut phicache_key, utf8: phicache_bytes) -> phicache_status {
     catch_panics("phicache_key_add_string", || {
         change(key, |key| {
-            let text = std::str::from_utf8(bytes(utf8, "utf8")?);
+            let text = std::str::from_utf8(to_add(key, utf8, "utf8")?);
             key.add(Element::String(text.map_err(|_| {
                 Error::invalid(
                     "utf8 is not valid UTF-8; add other bytes with phicache_key_add_bytes (in C++ as a phicache::bytes, \
@@ -385,6 +385,15 @@ fn add(function: &'static str, key: *mut phicache_key, element: Element<'_>) -> 
 #[inline(never)]
 fn add_with_care(function: &'static str, key: *mut phicache_key, element: Element<'_>) -> phicache_status {
     catch_panics(function, || change(key, |key| key.add(element)))
+}
+
+/// Bytes that are added to a builder, and not a key that it has made itself, which it would overwrite.
+fn to_add<'a>(key: &KeyBuilder, given: phicache_bytes, name: &'static str) -> Result<&'a [u8]> {
+    let given = bytes(given, name)?;
+    match key.holds(given) {
+        true => Err(Error::invalid(format!("{name} is a key of this builder, which overwrites it; add a copy"))),
+        false => Ok(given),
+    }
 }
 
 /// Changes a builder. A failure stays in it: without the argument, the key would be that of another call.
