@@ -1,6 +1,10 @@
 /* test_keys.c: the key builder against the test vectors of docs/keys.md, the standard keys, and fingerprints. */
 #include "sample.h"
 
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+
 static phicache_key *new_key(void) {
     phicache_key *key = NULL;
     CHECK_OK(phicache_key_new(&key));
@@ -486,6 +490,28 @@ static void a_builder_does_not_add_its_own_key(void) {
     CHECK_OK(phicache_key_free(builder));
 }
 
+#ifdef __SSE2__
+static void a_fingerprint_has_subnormal_probabilities_where_arithmetic_takes_them_for_zero(void) {
+    const unsigned int mode = _mm_getcsr();
+    const uint64_t negative = UINT64_C(0x8000000000000001);
+    double tpm[8];
+    phicache_fingerprint exact, found, zero;
+    memcpy(tpm, TPM, sizeof tpm);
+    tpm[3] = 0;
+    REQUIRE_OK(phicache_network_fingerprint(tpm, 2, PHICACHE_ROW_MAJOR, CONNECTIONS, text("L1"), &zero));
+    tpm[3] = 5e-324;
+    REQUIRE_OK(phicache_network_fingerprint(tpm, 2, PHICACHE_ROW_MAJOR, CONNECTIONS, text("L1"), &exact));
+    CHECK(!equal(exact, zero));
+    _mm_setcsr(mode | 0x8040); /* as a program that is linked with -ffast-math does at its start */
+    CHECK_OK(phicache_network_fingerprint(tpm, 2, PHICACHE_ROW_MAJOR, CONNECTIONS, text("L1"), &found));
+    CHECK(equal(found, exact));
+    memcpy(&tpm[3], &negative, sizeof negative);
+    CHECK_STATUS(phicache_network_fingerprint(tpm, 2, PHICACHE_ROW_MAJOR, CONNECTIONS, text("L1"), &found),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    _mm_setcsr(mode);
+}
+#endif
+
 int main(void) {
     RUN(the_builder_encodes_every_vector);
     RUN(after_a_failed_call_there_is_no_key_until_the_builder_is_reset);
@@ -499,6 +525,9 @@ int main(void) {
     RUN(a_key_is_not_written_over_what_it_is_made_of);
     RUN(a_builder_does_not_add_its_own_key);
     RUN(a_fingerprint_tells_networks_and_contexts_apart);
+#ifdef __SSE2__
+    RUN(a_fingerprint_has_subnormal_probabilities_where_arithmetic_takes_them_for_zero);
+#endif
     RUN(an_invalid_network_has_no_fingerprint);
     return check_report();
 }
