@@ -56,6 +56,14 @@ pub fn create_shared(path: &Path, mode: u32) -> io::Result<File> {
     Ok(file)
 }
 
+/// Gives a new file the permissions of the one that it will replace, if that is there: it may be private.
+pub fn keep_permissions(file: &File, replaced: &Path) {
+    if let Ok(replaced) = stat(replaced) {
+        // A file system without permissions has its own.
+        let _ = file.set_permissions(Permissions::from_mode(replaced.permissions().mode() & 0o777));
+    }
+}
+
 /// Reads at an offset until the buffer is full or the file ends; returns the number of bytes.
 pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut done = 0;
