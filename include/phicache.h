@@ -59,6 +59,8 @@
  *    the cache is freed. A value that is never released is never freed.
  *  - A handle must not be freed while another thread is inside a call with it.
  *  - A callback must return: it must not throw, longjmp or end its thread.
+ *  - A thread must not be cancelled (pthread_cancel) during a call, which may read a file: that ends the process, without
+ *    a message. Disable cancellation around calls (pthread_setcancelstate).
  *  - If the system's allocator fails, a call returns PHICACHE_ERROR_OUT_OF_MEMORY. See "Memory" for the exceptions.
  *
  * Conventions
@@ -558,7 +560,8 @@ typedef struct phicache_memory_limit {
 } phicache_memory_limit;
 
 /**
- * Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not.
+ * Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not. So it
+ * is the reverse of `memcmp`.
  *
  * For values that may differ in their last bits, such as sums of floating-point numbers in another order. `kept` is
  * the value that the cache has, `computed` the one that was computed again. All are valid during the call. As a
@@ -2762,7 +2765,8 @@ phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phica
  * values of the last seconds may be missing, unless `options.sync` was set or `phicache_disk_sync` called. On NFS, a
  * failure to write may show only when the server is asked to sync.
  *
- * After `fork`, parent and child may both use the cache; the child writes a file of its own.
+ * After `fork`, parent and child may both use the cache; the child writes a file of its own. A program that closes all
+ * descriptors, as daemons do at their start, does so before it makes a cache: records would go into its own files.
  *
  *     phicache_disk_cache *cache;
  *     phicache_bytes context = { (const uint8_t *)"entropy of a channel, bits, version 1", 37 };
@@ -3776,7 +3780,7 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
  * @param mice   The MICE. Set `struct_size` first.
  * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, also if the server failed and
  *         only this process has the MICE, REFUSED_CUT, or REFUSED_SERVER if it has no room for it either; on disk OK,
- *         REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
+ *         REFUSED_CUT, REFUSED_STORAGE, REFUSED_DISABLED, or REFUSED_CAPACITY for more than a quarter of the bound.
  */
 phicache_status phicache_mice_cache_set(phicache_mice_cache *cache,
                                         phicache_bytes key,

@@ -253,7 +253,7 @@ extern "C" fn get_mice(
 /// @param mice   The MICE. Set `struct_size` first.
 /// @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, also if the server failed and
 ///         only this process has the MICE, REFUSED_CUT, or REFUSED_SERVER if it has no room for it either; on disk OK,
-///         REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
+///         REFUSED_CUT, REFUSED_STORAGE, REFUSED_DISABLED, or REFUSED_CAPACITY for more than a quarter of the bound.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_set(
     cache: *mut phicache_mice_cache,
