@@ -75,7 +75,8 @@
  *  - Text is NUL-terminated UTF-8. Keys and values are phicache_bytes. Inputs are copied; they need to live only for
  *    the call.
  *  - A handle comes from a `…_new` function and is freed by its type's `…_free`, which accepts NULL. A freed handle,
- *    or one of another type, is PHICACHE_ERROR_INVALID_HANDLE, until its memory is used for a new handle of its type.
+ *    or one of another type, is PHICACHE_ERROR_INVALID_HANDLE, until its memory is used for a new handle of its type,
+ *    which is not before many others were freed.
  *  - What does not fit into the caller's buffer is PHICACHE_ERROR_BUFFER_TOO_SMALL. The buffer then has no result, and
  *    the call returns the length or number that is needed; a capacity of 0 asks for that alone.
  *  - A value starts at 16-byte alignment, so an array of doubles can be read in place.
