@@ -206,10 +206,24 @@ static void mice_belong_to_their_subsystem(void) {
     for (at = 0; at < 2; at++) CHECK_OK(phicache_subsystem_free(systems[at]));
 }
 
+static void a_file_that_is_replaced_keeps_its_permissions(void) {
+    const mode_t modes[3] = {0600, 0444, 0640};
+    struct stat found;
+    size_t i;
+    for (i = 0; i < 3; i++) {
+        REQUIRE(chmod(path, modes[i]) == 0);
+        save_sample();
+        REQUIRE(stat(path, &found) == 0);
+        CHECK_INT(found.st_mode & 0777, modes[i]);
+    }
+    CHECK_INT(chmod(path, 0644), 0);
+}
+
 int main(void) {
     make_scratch(directory);
     (void)snprintf(path, sizeof path, "%s/squares.phi", directory);
     save_sample();
+    a_file_that_is_replaced_keeps_its_permissions();
     values_are_loaded_with_their_costs();
     another_context_loads_nothing();
     a_file_is_read_in_place();

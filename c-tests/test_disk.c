@@ -2,6 +2,7 @@
  * with versions, lists. tests/disk*.rs cover damage and faults. */
 #include "scratch.h" /* first: it requests POSIX */
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -359,6 +360,27 @@ static void the_state_is_shown(void) {
     CHECK_OK(phicache_disk_cache_free(cache));
 }
 
+/* A program that has closed its standard output would print into a file of the cache. */
+static void no_file_has_the_descriptor_of_a_standard_stream(void) {
+    int status = 0, closed;
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        phicache_disk_cache *cache = NULL;
+        phicache_value value;
+        for (closed = 0; closed <= 2; closed++) close(closed);
+        if (phicache_disk_cache_new(config, NULL, text("closed streams"), &cache) != PHICACHE_OK) _exit(1);
+        if (phicache_disk_cache_set(cache, text("key"), text("value")) != PHICACHE_OK) _exit(2);
+        if (phicache_disk_cache_get(cache, text("key"), &value) != PHICACHE_OK) _exit(3);
+        for (closed = 0; closed <= 2; closed++)
+            if (fcntl(closed, F_GETFD) != -1) _exit(4);
+        _exit(0);
+    }
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 0);
+}
+
 int main(void) {
     char path[128];
     size_t len;
@@ -372,6 +394,7 @@ int main(void) {
 #ifndef PHICACHE_SANITIZED
     RUN(nothing_is_lost_without_memory);
 #endif
+    RUN(no_file_has_the_descriptor_of_a_standard_stream);
     RUN(parent_and_child_use_one_cache);
     RUN(handles_of_one_context_are_one_cache);
     RUN(a_repeated_hit_is_near);

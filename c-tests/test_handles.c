@@ -406,6 +406,21 @@ static void a_reused_slot_is_a_new_handle(void) {
     CHECK_OK(phicache_dict_cache_free(next));
 }
 
+/* A handle that is used after it was freed is not that of the next cache, whose values it would return. */
+static void a_slot_is_not_reused_at_once(void) {
+    phicache_dict_cache *freed = new_dict();
+    phicache_value value;
+    int i;
+    CHECK_OK(phicache_dict_cache_free(freed));
+    for (i = 0; i < 50; i++) {
+        phicache_dict_cache *next = new_dict();
+        CHECK_OK(phicache_dict_cache_set(next, text("key"), text("of another system")));
+        CHECK_STATUS(phicache_dict_cache_get(freed, text("key"), &value), PHICACHE_ERROR_INVALID_HANDLE);
+        CHECK_CONTAINS(phicache_last_error(), "it was freed");
+        CHECK_OK(phicache_dict_cache_free(next));
+    }
+}
+
 /* After all invalid calls, valid ones still work. */
 static void live_handles_still_work(void) {
     phicache_value value = unset_value();
@@ -430,6 +445,7 @@ int main(void) {
     RUN(memory_that_is_not_a_handle_is_refused);
     RUN(a_message_names_parameter_and_type);
     RUN(a_reused_slot_is_a_new_handle);
+    RUN(a_slot_is_not_reused_at_once);
     RUN(live_handles_still_work);
     free_live_handles();
     return check_report();

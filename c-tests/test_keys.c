@@ -1,6 +1,10 @@
 /* test_keys.c: the key builder against the test vectors of docs/keys.md, the standard keys, and fingerprints. */
 #include "sample.h"
 
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+
 static phicache_key *new_key(void) {
     phicache_key *key = NULL;
     CHECK_OK(phicache_key_new(&key));
@@ -450,6 +454,64 @@ static void an_invalid_network_has_no_fingerprint(void) {
     CHECK(equal(fingerprint, zero));
 }
 
+/* A prefix or candidates in the buffer would be overwritten before they are read: all prefixes of one length would make
+ * one key. */
+static void a_key_is_not_written_over_what_it_is_made_of(void) {
+    char buffer[PHICACHE_KEY_BUFFER] = "phi";
+    uint64_t candidates[PHICACHE_KEY_BUFFER / 8] = {1, 2, 3};
+    uint8_t *start = (uint8_t *)buffer;
+    size_t len = 99;
+    CHECK_STATUS(phicache_key_repertoire(buffer, 0, 1, 2, start, sizeof buffer, &len), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "buffer overlaps prefix");
+    CHECK_UINT(len, 0);
+    CHECK_STATUS(phicache_key_repertoire(buffer, 0, 1, 2, start + 3, 99, &len), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_OK(phicache_key_repertoire(buffer, 0, 1, 2, start + 4, 99, &len));
+    CHECK_STATUS(phicache_key_mice(buffer, 0, 1, NULL, 0, start, sizeof buffer, &len), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_key_mice("phi", 0, 1, candidates, 3, (uint8_t *)candidates, sizeof candidates, &len),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "buffer overlaps purviews");
+    CHECK_OK(phicache_key_mice("phi", 0, 1, candidates, 3, (uint8_t *)(candidates + 3), 99, &len));
+}
+
+static void a_builder_does_not_add_its_own_key(void) {
+    phicache_key *builder = NULL;
+    phicache_bytes key;
+    int i;
+    REQUIRE_OK(phicache_key_new(&builder));
+    for (i = 0; i < 20; i++) { /* with and without room for more */
+        CHECK_OK(phicache_key_reset(builder));
+        CHECK_OK(phicache_key_add_bytes(builder, bytes("0123456789012345678", (size_t)i)));
+        REQUIRE_OK(phicache_key_bytes(builder, 0, &key));
+        CHECK_STATUS((i % 2 ? phicache_key_add_bytes : phicache_key_add_string)(builder, key),
+                     PHICACHE_ERROR_INVALID_ARGUMENT);
+        CHECK_CONTAINS(phicache_last_error(), "is a key of this builder");
+        CHECK_STATUS(phicache_key_bytes(builder, 0, &key), PHICACHE_ERROR_INVALID_ARGUMENT);
+    }
+    CHECK_OK(phicache_key_free(builder));
+}
+
+#ifdef __SSE2__
+static void a_fingerprint_has_subnormal_probabilities_where_arithmetic_takes_them_for_zero(void) {
+    const unsigned int mode = _mm_getcsr();
+    const uint64_t negative = UINT64_C(0x8000000000000001);
+    double tpm[8];
+    phicache_fingerprint exact, found, zero;
+    memcpy(tpm, TPM, sizeof tpm);
+    tpm[3] = 0;
+    REQUIRE_OK(phicache_network_fingerprint(tpm, 2, PHICACHE_ROW_MAJOR, CONNECTIONS, text("L1"), &zero));
+    tpm[3] = 5e-324;
+    REQUIRE_OK(phicache_network_fingerprint(tpm, 2, PHICACHE_ROW_MAJOR, CONNECTIONS, text("L1"), &exact));
+    CHECK(!equal(exact, zero));
+    _mm_setcsr(mode | 0x8040); /* as a program that is linked with -ffast-math does at its start */
+    CHECK_OK(phicache_network_fingerprint(tpm, 2, PHICACHE_ROW_MAJOR, CONNECTIONS, text("L1"), &found));
+    CHECK(equal(found, exact));
+    memcpy(&tpm[3], &negative, sizeof negative);
+    CHECK_STATUS(phicache_network_fingerprint(tpm, 2, PHICACHE_ROW_MAJOR, CONNECTIONS, text("L1"), &found),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    _mm_setcsr(mode);
+}
+#endif
+
 int main(void) {
     RUN(the_builder_encodes_every_vector);
     RUN(after_a_failed_call_there_is_no_key_until_the_builder_is_reset);
@@ -460,7 +522,12 @@ int main(void) {
     RUN(the_standard_keys_are_the_builders);
     RUN(integers_at_once_are_a_tuple_of_them);
     RUN(standard_keys_report_their_length);
+    RUN(a_key_is_not_written_over_what_it_is_made_of);
+    RUN(a_builder_does_not_add_its_own_key);
     RUN(a_fingerprint_tells_networks_and_contexts_apart);
+#ifdef __SSE2__
+    RUN(a_fingerprint_has_subnormal_probabilities_where_arithmetic_takes_them_for_zero);
+#endif
     RUN(an_invalid_network_has_no_fingerprint);
     return check_report();
 }

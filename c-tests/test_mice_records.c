@@ -159,11 +159,58 @@ static void records_decode_as_encoded_and_damage_is_detected(void) {
     CHECK_UINT(needed, 0);
 }
 
+static void a_record_is_not_written_over_its_payload(void) {
+    uint8_t record[256] = "some payload";
+    phicache_mice mice = safe_mice("");
+    size_t len = 99;
+    mice.payload = bytes(record, 12);
+    CHECK_STATUS(phicache_mice_encode(&mice, record, sizeof record, &len), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "buffer overlaps mice->payload");
+    CHECK_UINT(len, 0);
+    CHECK_OK(phicache_mice_encode(&mice, record + 12, sizeof record - 12, &len));
+}
+
+/* Reserves a payload, computes it, and makes the record again, with the phi that follows from it. */
+static int32_t compute_phi_last(void *user_data, void *call_data, phicache_bytes key, phicache_result *result) {
+    const size_t len = *(const size_t *)call_data;
+    phicache_mice mice = *(const phicache_mice *)user_data;
+    uint8_t *payload = NULL;
+    size_t i;
+    (void)key;
+    mice.payload = bytes(NULL, len);
+    if (phicache_result_mice(result, &mice, &payload) != PHICACHE_OK) return 1;
+    for (i = 0; i < len; i++) payload[i] = (uint8_t)(7 * i + 1);
+    mice.phi = 0.75;
+    mice.payload = bytes(payload, len);
+    return phicache_result_mice(result, &mice, NULL) == PHICACHE_OK ? 0 : 1;
+}
+
+static void a_record_made_again_may_keep_its_payload(void) {
+    const size_t lengths[4] = {1, 100, 5000, 200000};
+    phicache_mice_cache *cache = new_mice_cache(NULL, NULL, NULL);
+    phicache_mice given = safe_mice(""), found = no_mice();
+    size_t i, at, wrong = 0;
+    for (i = 0; i < 4; i++) {
+        size_t len = lengths[i];
+        phicache_value value;
+        CHECK_OK(phicache_mice_cache_memoize(cache, bytes(&len, sizeof len), compute_phi_last, &given, &len, &found,
+                                             &value, NULL));
+        CHECK(found.phi == 0.75);
+        CHECK_UINT(found.payload.len, len);
+        for (at = 0; at < found.payload.len; at++) wrong += found.payload.data[at] != (uint8_t)(7 * at + 1);
+        phicache_value_release(&value);
+    }
+    CHECK_UINT(wrong, 0);
+    CHECK_OK(phicache_mice_cache_free(cache));
+}
+
 int main(void) {
     RUN(a_record_that_contradicts_its_standard_key_is_refused);
     RUN(a_record_with_nodes_outside_the_subsystem_is_refused);
     RUN(a_contradiction_is_an_error_even_if_the_store_would_be_refused);
     RUN(a_mice_of_a_later_version_must_not_use_unknown_fields);
     RUN(records_decode_as_encoded_and_damage_is_detected);
+    RUN(a_record_is_not_written_over_its_payload);
+    RUN(a_record_made_again_may_keep_its_payload);
     return check_report();
 }

@@ -307,6 +307,24 @@ static void many_pins_at_once_are_valid(void) {
     }
 }
 
+/* Looked up in place, all keys would be the empty key. */
+static void a_batch_is_not_written_over_its_keys(void) {
+    phicache_bytes keys[2];
+    size_t found = 99;
+    make_cache();
+    keys[0] = keys[1] = text("k");
+    CHECK_OK(phicache_read_begin());
+    CHECK_STATUS(phicache_cache_read_many(cache, keys, 2, keys, &found), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "out overlaps keys");
+    CHECK_UINT(found, 0);
+    CHECK_OK(phicache_read_end());
+    keys[0] = keys[1] = text("k");
+    CHECK_STATUS(phicache_cache_set_many(cache, keys, keys, 2, (phicache_status *)(void *)keys),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "out_statuses overlaps keys");
+    free_cache();
+}
+
 int main(void) {
     RUN(outside_a_section_nothing_is_read);
     RUN(values_read_in_a_section_stay_valid_until_it_ends);
@@ -318,6 +336,7 @@ int main(void) {
     RUN(a_batch_that_fails_as_a_whole_says_so_for_each_key);
     RUN(each_key_of_a_batch_has_a_status_of_its_own);
     RUN(an_invalid_mice_in_a_batch_does_not_affect_the_others);
+    RUN(a_batch_is_not_written_over_its_keys);
     RUN(many_pins_at_once_are_valid);
     return check_report();
 }

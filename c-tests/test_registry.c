@@ -142,11 +142,31 @@ static void a_name_has_no_control_characters(void) {
     CHECK_OK(phicache_dict_cache_free(cache));
 }
 
+/* With the size of the whole array, the items would be written that far apart. */
+static void the_size_of_an_array_is_not_that_of_an_item(void) {
+    phicache_registry_item items[8];
+    phicache_memory_limit limits[8];
+    size_t count = 99;
+    make_caches();
+    memset(items, 0xEE, sizeof items);
+    items[0].struct_size = sizeof items;
+    CHECK_STATUS(phicache_registry_list(items, 8, &count), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "the size of 8 structs; set it to that of one, ");
+    CHECK_STATUS(phicache_registry_list(items, 6, &count), PHICACHE_ERROR_INVALID_ARGUMENT);
+    limits[0].struct_size = sizeof limits;
+    CHECK_STATUS(phicache_memory_limits(NULL, limits, 8, &count), PHICACHE_ERROR_INVALID_ARGUMENT);
+    items[0].struct_size = sizeof items[0] + 8; /* of a newer header */
+    CHECK_OK(phicache_registry_list(items, 4, &count));
+    CHECK_UINT(count, 3);
+    free_caches();
+}
+
 int main(void) {
     RUN(named_caches_are_listed_in_order_while_they_live);
     RUN(statistics_are_available_by_name);
     RUN(one_or_all_are_cleared);
     RUN(the_name_of_no_live_cache_is_an_error);
     RUN(a_name_has_no_control_characters);
+    RUN(the_size_of_an_array_is_not_that_of_an_item);
     return check_report();
 }

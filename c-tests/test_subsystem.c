@@ -405,6 +405,28 @@ static void a_system_may_have_no_nodes(void) {
     CHECK_OK(phicache_subsystem_free(whole));
 }
 
+/* In place, a cut would be made of masks that are zero already, and sever nothing. */
+static void no_cut_or_key_is_written_over_what_it_is_made_of(void) {
+    phicache_subsystem *subsystem = new_subsystem(7, NULL, NULL);
+    uint64_t mechanisms[3] = {1, 2, 0}, purviews[3] = {2, 5, 0};
+    const uint64_t zero[3] = {0, 0, 0};
+    char buffer[PHICACHE_KEY_BUFFER] = "phi";
+    size_t len = 99;
+    CHECK_STATUS(phicache_cut_partition(3, PHICACHE_EFFECT, mechanisms, purviews, 2, purviews),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "out_severed overlaps purviews");
+    CHECK_BYTES(purviews, sizeof purviews, zero, sizeof zero);
+    CHECK_STATUS(phicache_cut_partition(3, PHICACHE_EFFECT, mechanisms, zero, 2, mechanisms),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_cut_matrix(3, (const uint8_t *)mechanisms, PHICACHE_ROW_MAJOR, mechanisms),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_STATUS(phicache_subsystem_key(subsystem, buffer, PHICACHE_CAUSE, 1, 2, (uint8_t *)buffer, sizeof buffer, &len),
+                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "buffer overlaps prefix");
+    CHECK_UINT(len, 0);
+    CHECK_OK(phicache_subsystem_free(subsystem));
+}
+
 int main(void) {
     RUN(a_bipartition_severs_from_one_part_to_the_other);
     RUN(a_matrix_has_each_connection_in_either_layout);
@@ -422,5 +444,6 @@ int main(void) {
     RUN(severed_connections_that_do_not_exist_are_left_out);
     RUN(the_promised_buffer_holds_the_longest_key);
     RUN(shared_caches_are_one_per_fingerprint_and_role);
+    RUN(no_cut_or_key_is_written_over_what_it_is_made_of);
     return check_report();
 }

@@ -59,6 +59,8 @@
  *    the cache is freed. A value that is never released is never freed.
  *  - A handle must not be freed while another thread is inside a call with it.
  *  - A callback must return: it must not throw, longjmp or end its thread.
+ *  - A thread must not be cancelled (pthread_cancel) during a call, which may read a file: that ends the process, without
+ *    a message. Disable cancellation around calls (pthread_setcancelstate).
  *  - If the system's allocator fails, a call returns PHICACHE_ERROR_OUT_OF_MEMORY. See "Memory" for the exceptions.
  *
  * Conventions
@@ -67,11 +69,14 @@
  *    positive, errors are negative.
  *  - Every pointer is checked. A parameter may be NULL if its description says [nullable]; any other NULL is
  *    PHICACHE_ERROR_INVALID_ARGUMENT. On an error outputs are zero, unless a function says otherwise.
+ *  - An output shares no memory with an input. Batches, and functions that make keys, cuts and MICE records, refuse it:
+ *    PHICACHE_ERROR_INVALID_ARGUMENT.
  *  - Flags are int32_t. As inputs, all numbers but 0 are true.
  *  - Text is NUL-terminated UTF-8. Keys and values are phicache_bytes. Inputs are copied; they need to live only for
  *    the call.
  *  - A handle comes from a `…_new` function and is freed by its type's `…_free`, which accepts NULL. A freed handle,
- *    or one of another type, is PHICACHE_ERROR_INVALID_HANDLE, until its memory is used for a new handle of its type.
+ *    or one of another type, is PHICACHE_ERROR_INVALID_HANDLE, until its memory is used for a new handle of its type,
+ *    which is not before many others were freed.
  *  - What does not fit into the caller's buffer is PHICACHE_ERROR_BUFFER_TOO_SMALL. The buffer then has no result, and
  *    the call returns the length or number that is needed; a capacity of 0 asks for that alone.
  *  - A value starts at 16-byte alignment, so an array of doubles can be read in place.
@@ -557,7 +562,8 @@ typedef struct phicache_memory_limit {
 } phicache_memory_limit;
 
 /**
- * Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not.
+ * Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not. So it
+ * is the reverse of `memcmp`.
  *
  * For values that may differ in their last bits, such as sums of floating-point numbers in another order. `kept` is
  * the value that the cache has, `computed` the one that was computed again. All are valid during the call. As a
@@ -2236,7 +2242,8 @@ phicache_status phicache_result_truncate(phicache_result *result, size_t len);
  * Makes the value a MICE record, as MICE caches store it.
  *
  * The payload is copied from `mice`. If its `data` is NULL, its `len` bytes are reserved, zero-filled, for the
- * callback to write. A second call starts over. A failure has the same effect as one of `phicache_result_reserve`.
+ * callback to write. A second call starts over; its payload may be that of the first, if φ is known only afterwards. A
+ * failure has the same effect as one of `phicache_result_reserve`.
  *
  * @param result       The callback's result.
  * @param mice         The MICE. Set `struct_size` first.
@@ -2761,7 +2768,8 @@ phicache_status phicache_redis_cache_as_cache(phicache_redis_cache *cache, phica
  * cut, values of the last seconds may be missing, unless `options.sync` was set or `phicache_disk_sync` called. On
  * NFS, a failure to write may show only when the server is asked to sync.
  *
- * After `fork`, parent and child may both use the cache; the child writes a file of its own.
+ * After `fork`, parent and child may both use the cache; the child writes a file of its own. A program that closes all
+ * descriptors, as daemons do at their start, does so before it makes a cache: records would go into its own files.
  *
  *     phicache_disk_cache *cache;
  *     phicache_bytes context = { (const uint8_t *)"entropy of a channel, bits, version 1", 37 };
@@ -3776,7 +3784,7 @@ phicache_status phicache_mice_cache_get(phicache_mice_cache *cache,
  * @param mice   The MICE. Set `struct_size` first.
  * @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, also if the server failed and
  *         only this process has the MICE, REFUSED_CUT, or REFUSED_SERVER if it has no room for it either; on disk OK,
- *         REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
+ *         REFUSED_CUT, REFUSED_STORAGE, REFUSED_DISABLED, or REFUSED_CAPACITY for more than a quarter of the bound.
  */
 phicache_status phicache_mice_cache_set(phicache_mice_cache *cache, phicache_bytes key, const phicache_mice *mice);
 
@@ -3948,7 +3956,8 @@ phicache_status phicache_mice_decode(phicache_bytes record, phicache_mice *out);
  * May wait for the file system.
  *
  * @param cache      A cache in this process. Values that a MICE cache inherits are its parent's, and are not saved.
- * @param path       A regular file. It is replaced if it exists; a symbolic link leads to the file that is replaced.
+ * @param path       A regular file. If it exists it is replaced, and the new one has its permissions; a symbolic link
+ *                   leads to the file that is replaced.
  * @param context    What the values are and how they are computed: algorithm, settings, version. Not empty.
  * @param out_count  [nullable] The number of values that were saved.
  * @return OK; ERROR_UNSUPPORTED for a cache in Redis or on disk; ERROR_STORAGE: then the path is as it was.

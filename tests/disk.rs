@@ -249,6 +249,29 @@ fn damage_anywhere_in_a_sealed_segment_is_listed() {
     }
 }
 
+/// The file of a long value is removed with the value; its record stays.
+#[test]
+fn long_values_that_were_replaced_or_removed_are_no_damage() {
+    let scratch = Scratch::new();
+    let damaged = || {
+        let directory = Directory::new(scratch.path(), false, false).unwrap();
+        inspect(&directory, true).unwrap().iter().map(|report| report.damaged).sum::<u64>()
+    };
+    let long = vec![9; 100_000];
+    for round in 0..3u32 {
+        let space = open(scratch.path(), at_once());
+        (0..4).for_each(|key| store(&space, &number(key), &long));
+        space.remove(&number(round)).unwrap();
+        store(&space, &number(3), b"short");
+        assert_eq!(damaged(), 0, "while it is written, round {round}");
+        drop(space);
+        assert_eq!(damaged(), 0, "round {round}");
+    }
+    let file = value_files(scratch.path()).pop().unwrap();
+    fs::remove_file(file).unwrap();
+    assert_eq!(damaged(), 1, "a file of the value that counts");
+}
+
 #[test]
 fn values_of_older_formats_are_misses_and_go_first() {
     let scratch = Scratch::new();

@@ -59,6 +59,7 @@ impl BundleWriter {
         }
         let new = folder.join(Name::new(0).file(State::New));
         let file = with_descriptor(|| files::create(&new, MODE)).map_err(Failure::of("make", &new))?;
+        files::keep_permissions(&file, &path);
         // Others see by the lock that the process is alive which makes the file.
         let _ = files::try_lock(&file);
         let header = Header {

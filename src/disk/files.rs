@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use rustix::fs::OFlags;
 use rustix::process::{Resource, getrlimit};
 
-use crate::sync::{LockFile, Mode};
+use crate::sync::{LockFile, Mode, off_standard};
 
 /// Opens a regular file to read.
 pub fn open(path: &Path) -> io::Result<File> {
@@ -29,6 +29,7 @@ fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     faults::check()?;
     // A named pipe would block the open without NONBLOCK, which has no effect on regular files.
     let file = options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32).open(path)?;
+    let file = off_standard(file)?;
     match metadata(&file)?.is_file() {
         true => Ok(file),
         false => Err(not_regular()),
@@ -43,7 +44,7 @@ pub fn not_regular() -> io::Error {
 /// Creates a file, which must not exist, to read and write.
 pub fn create(path: &Path, mode: u32) -> io::Result<File> {
     faults::check()?;
-    OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
+    off_standard(OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)?)
 }
 
 /// As [`create`], but what the process takes from the permissions of new files does not count if a group shares them.
@@ -54,6 +55,14 @@ pub fn create_shared(path: &Path, mode: u32) -> io::Result<File> {
         let _ = file.set_permissions(Permissions::from_mode(mode));
     }
     Ok(file)
+}
+
+/// Gives a new file the permissions of the one that it will replace, if that is there: it may be private.
+pub fn keep_permissions(file: &File, replaced: &Path) {
+    if let Ok(replaced) = stat(replaced) {
+        // A file system without permissions has its own.
+        let _ = file.set_permissions(Permissions::from_mode(replaced.permissions().mode() & 0o777));
+    }
 }
 
 /// Reads at an offset until the buffer is full or the file ends; returns the number of bytes.

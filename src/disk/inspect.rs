@@ -1,5 +1,6 @@
 //! What is in a directory or a bundle, for people: identities and roles, segments, bytes, damage.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -82,8 +83,15 @@ fn values_in(footer: &Footer) -> u64 {
     kinds.filter(|kind| is_value(*kind)).count() as u64
 }
 
+/// The keys of records without the file of their value. Who replaces or removes a long value removes its file, so this
+/// is damage only if no later record has the key.
+type Lost = HashSet<Box<[u8]>>;
+
 fn add_space(directory: &Directory, folder: &Arc<Path>, verify: bool, report: &mut Report) -> Outcome<()> {
-    for usage in bound::survey_space(folder)? {
+    let mut segments = bound::survey_space(folder)?;
+    segments.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let mut lost = Lost::new();
+    for usage in segments {
         report.bytes += usage.bytes;
         if usage.state == State::New {
             continue;
@@ -97,7 +105,7 @@ fn add_space(directory: &Directory, folder: &Arc<Path>, verify: bool, report: &m
         };
         report.writers += u64::from(is_written);
         match verify || usage.state == State::Live {
-            true => add_records(&segment, usage.state, verify, report)?,
+            true => add_records(&segment, usage.state, verify.then_some(&mut lost), report)?,
             false => {
                 let (footer, damaged) = segment.parts()?;
                 report.damaged += u64::from(damaged);
@@ -105,6 +113,7 @@ fn add_space(directory: &Directory, folder: &Arc<Path>, verify: bool, report: &m
             }
         }
     }
+    report.damaged += lost.len() as u64;
     Ok(())
 }
 
@@ -125,21 +134,33 @@ fn open(directory: &Directory, folder: &Arc<Path>, name: Name, state: State) -> 
     }
 }
 
-fn add_records(segment: &Arc<Segment>, state: State, verify: bool, report: &mut Report) -> Outcome<()> {
+/// With `verify`, reads the files of values too.
+fn add_records(
+    segment: &Arc<Segment>,
+    state: State,
+    mut verify: Option<&mut Lost>,
+    report: &mut Report,
+) -> Outcome<()> {
     let (mut records, mut damaged, mut end) = (0, 0, HEADER as u64);
     segment.scan(end, true, |offset, record| {
         // Between two records there are only damaged bytes.
         damaged += u64::from(offset != end);
         end = offset + record.len() as u64;
         records += u64::from(is_value(record.extent().kind()));
-        if let (true, Content::File(described)) = (verify, record.content) {
+        let Some(lost) = verify.as_deref_mut() else { return Ok(()) };
+        lost.remove(record.key.bytes());
+        if let Content::File(described) = record.content {
             let read = |value: OpenValue| {
                 let mut bytes = segment.buffer(value.len())?;
                 value.read_into(None, &mut bytes)
             };
             let opened = OpenValue::of_record(segment, offset + record.len() as u64, described);
             let whole = opened.and_then(|value| value.map_or(Ok(false), read));
-            damaged += u64::from(!matches!(whole, Ok(true)));
+            match whole {
+                Ok(true) => (),
+                Err(failure) if failure.is_absence() => drop(lost.insert(record.key.bytes().into())),
+                _ => damaged += 1,
+            }
         }
         Ok(())
     })?;

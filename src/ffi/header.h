@@ -59,6 +59,8 @@
  *    the cache is freed. A value that is never released is never freed.
  *  - A handle must not be freed while another thread is inside a call with it.
  *  - A callback must return: it must not throw, longjmp or end its thread.
+ *  - A thread must not be cancelled (pthread_cancel) during a call, which may read a file: that ends the process, without
+ *    a message. Disable cancellation around calls (pthread_setcancelstate).
  *  - If the system's allocator fails, a call returns PHICACHE_ERROR_OUT_OF_MEMORY. See "Memory" for the exceptions.
  *
  * Conventions
@@ -67,11 +69,14 @@
  *    positive, errors are negative.
  *  - Every pointer is checked. A parameter may be NULL if its description says [nullable]; any other NULL is
  *    PHICACHE_ERROR_INVALID_ARGUMENT. On an error outputs are zero, unless a function says otherwise.
+ *  - An output shares no memory with an input. Batches, and functions that make keys, cuts and MICE records, refuse it:
+ *    PHICACHE_ERROR_INVALID_ARGUMENT.
  *  - Flags are int32_t. As inputs, all numbers but 0 are true.
  *  - Text is NUL-terminated UTF-8. Keys and values are phicache_bytes. Inputs are copied; they need to live only for
  *    the call.
  *  - A handle comes from a `…_new` function and is freed by its type's `…_free`, which accepts NULL. A freed handle,
- *    or one of another type, is PHICACHE_ERROR_INVALID_HANDLE, until its memory is used for a new handle of its type.
+ *    or one of another type, is PHICACHE_ERROR_INVALID_HANDLE, until its memory is used for a new handle of its type,
+ *    which is not before many others were freed.
  *  - What does not fit into the caller's buffer is PHICACHE_ERROR_BUFFER_TOO_SMALL. The buffer then has no result, and
  *    the call returns the length or number that is needed; a capacity of 0 asks for that alone.
  *  - A value starts at 16-byte alignment, so an array of doubles can be read in place.

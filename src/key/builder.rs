@@ -92,6 +92,11 @@ impl KeyBuilder {
         Ok(())
     }
 
+    /// Whether these bytes are in the builder's own memory, as a key is that it has made: adding them would move them.
+    pub fn holds(&self, bytes: &[u8]) -> bool {
+        self.key.holds(bytes) || self.encodings.iter().any(|encoding| encoding.bytes.holds(bytes))
+    }
+
     /// As [`KeyBuilder::add`], on the fast path: a positional argument outside of tuples and sets, for which there is
     /// room. In any other case `None`, and nothing is added.
     #[inline(always)]

@@ -26,6 +26,11 @@ impl Buffer {
         Ok(())
     }
 
+    /// Whether these bytes are in this buffer.
+    pub(super) fn holds(&self, bytes: &[u8]) -> bool {
+        self.room.as_ptr_range().contains(&bytes.as_ptr())
+    }
+
     /// The number of bytes that fit without growing.
     #[inline(always)]
     pub(super) fn free(&self) -> usize {

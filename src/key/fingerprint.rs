@@ -4,6 +4,7 @@
 //! are equal. So the context, which says how results are computed, is part of a fingerprint and cannot be left out.
 
 use crate::error::{Error, Result};
+use crate::key::element::canonical;
 
 /// The most nodes of a node set, and so of a network.
 pub const NODES_MAX: usize = u64::BITS as usize;
@@ -56,13 +57,14 @@ pub fn network(tpm: &[f64], layout: Layout, connections: &[u64], context: &[u8])
                 Layout::ColumnMajor => node * rows + row,
             };
             let probability = tpm[place];
-            if !(0.0..=1.0).contains(&probability) {
+            let bits = canonical(probability);
+            // A negative one has the highest bit. A processor may take subnormal numbers for zero, also negative ones.
+            if bits >> 63 != 0 || !(0.0..=1.0).contains(&probability) {
                 return Err(Error::invalid(format!(
                     "the TPM has {probability:?} for node {node} in row {row}; expected a probability, 0 to 1"
                 )));
             }
-            // -0.0 + 0.0 is 0.0: one zero.
-            block[node * 8..][..8].copy_from_slice(&(probability + 0.0).to_le_bytes());
+            block[node * 8..][..8].copy_from_slice(&bits.to_le_bytes());
         }
         hasher.update(&block[..nodes * 8]);
     }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockAddr, Type};
 
 use super::endpoint::{Address, Endpoint};
+use crate::sync::off_standard;
 
 /// The time by which an operation must be over.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +90,7 @@ impl Socket {
         let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
         for (tried, address) in addresses.iter().enumerate() {
             let share = deadline.left()? / (addresses.len() - tried) as u32;
-            let socket = socket2::Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
+            let socket = Self::unconnected(Domain::for_address(*address))?;
             match socket.connect_timeout(&(*address).into(), share.max(FINEST)) {
                 Ok(()) => {
                     socket.set_tcp_nodelay(true)?;
@@ -104,7 +105,7 @@ impl Socket {
 
     fn connect_unix(path: &Path, deadline: Deadline) -> io::Result<Self> {
         let address = SockAddr::unix(path)?;
-        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        let socket = Self::unconnected(Domain::UNIX)?;
         loop {
             match socket.connect_timeout(&address, deadline.left()?.max(FINEST)) {
                 Ok(()) => return Ok(Self::new(socket, deadline)),
@@ -113,6 +114,10 @@ impl Socket {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn unconnected(domain: Domain) -> io::Result<socket2::Socket> {
+        off_standard(socket2::Socket::new(domain, Type::STREAM, None)?)
     }
 
     fn new(socket: socket2::Socket, deadline: Deadline) -> Self {

@@ -10,6 +10,7 @@
 //! | `model.rs` | the same locks under the model checker |
 //! | `try_arc.rs` | a reference-counted pointer whose allocation reports failure |
 //! | `lock_file.rs` | locks of bytes of a file, which end with the process |
+//! | `descriptor.rs` | no file or socket has a standard stream's descriptor |
 //! | `clock.rs` | the monotonic clock as one number, and a faster one for durations |
 //! | `cache_padded.rs` | padding against false sharing |
 //!
@@ -17,6 +18,7 @@
 
 mod cache_padded;
 mod clock;
+mod descriptor;
 mod fork_handlers;
 #[cfg(not(shuttle))]
 mod fork_safe;
@@ -30,6 +32,7 @@ mod try_arc;
 
 pub use cache_padded::{CachePadded, Padding, on_separate_lines};
 pub use clock::{monotonic_ns, stopwatch_ns};
+pub use descriptor::off_standard;
 pub use fork_handlers::ForkHandlers;
 #[cfg(all(test, not(any(miri, shuttle))))]
 pub(crate) use fork_safe::tests::forked;

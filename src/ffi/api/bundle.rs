@@ -42,7 +42,8 @@ use crate::ffi::api::prelude::*;
 /// May wait for the file system.
 ///
 /// @param cache      A cache in this process. Values that a MICE cache inherits are its parent's, and are not saved.
-/// @param path       A regular file. It is replaced if it exists; a symbolic link leads to the file that is replaced.
+/// @param path       A regular file. If it exists it is replaced, and the new one has its permissions; a symbolic link
+///                   leads to the file that is replaced.
 /// @param context    What the values are and how they are computed: algorithm, settings, version. Not empty.
 /// @param out_count  [nullable] The number of values that were saved.
 /// @return OK; ERROR_UNSUPPORTED for a cache in Redis or on disk; ERROR_STORAGE: then the path is as it was.

@@ -81,7 +81,8 @@ pub unsafe extern "C" fn phicache_result_truncate(result: *mut phicache_result, 
 /// Makes the value a MICE record, as MICE caches store it.
 ///
 /// The payload is copied from `mice`. If its `data` is NULL, its `len` bytes are reserved, zero-filled, for the
-/// callback to write. A second call starts over. A failure has the same effect as one of `phicache_result_reserve`.
+/// callback to write. A second call starts over; its payload may be that of the first, if φ is known only afterwards. A
+/// failure has the same effect as one of `phicache_result_reserve`.
 ///
 /// @param result       The callback's result.
 /// @param mice         The MICE. Set `struct_size` first.

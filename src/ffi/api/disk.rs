@@ -40,7 +40,8 @@
 //! cut, values of the last seconds may be missing, unless `options.sync` was set or `phicache_disk_sync` called. On
 //! NFS, a failure to write may show only when the server is asked to sync.
 //!
-//! After `fork`, parent and child may both use the cache; the child writes a file of its own.
+//! After `fork`, parent and child may both use the cache; the child writes a file of its own. A program that closes all
+//! descriptors, as daemons do at their start, does so before it makes a cache: records would go into its own files.
 //!
 //! ```c
 //! phicache_disk_cache *cache;

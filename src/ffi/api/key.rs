@@ -22,7 +22,7 @@
 
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::handles::KeyHandle;
-use crate::ffi::border::input::{layout, optional_array};
+use crate::ffi::border::input::{layout, optional_array, text_beside};
 use crate::iit::Direction;
 use crate::key::{self, Element, KeyBuilder};
 
@@ -111,7 +111,7 @@ pub unsafe extern "C" fn phicache_key_add_double(key: *mut phicache_key, value: 
 /// @param value  The bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_key_add_bytes(key: *mut phicache_key, value: phicache_bytes) -> phicache_status {
-    catch_panics("phicache_key_add_bytes", || change(key, |key| key.add(Element::Bytes(bytes(value, "value")?))))
+    catch_panics("phicache_key_add_bytes", || change(key, |key| key.add(Element::Bytes(to_add(key, value, "value")?))))
 }
 
 /// Adds text. It never equals bytes.
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn phicache_key_add_bytes(key: *mut phicache_key, value: p
 pub unsafe extern "C" fn phicache_key_add_string(key: *mut phicache_key, utf8: phicache_bytes) -> phicache_status {
     catch_panics("phicache_key_add_string", || {
         change(key, |key| {
-            let text = std::str::from_utf8(bytes(utf8, "utf8")?);
+            let text = std::str::from_utf8(to_add(key, utf8, "utf8")?);
             key.add(Element::String(text.map_err(|_| {
                 Error::invalid(
                     "utf8 is not valid UTF-8; add other bytes with phicache_key_add_bytes (in C++ as a \
@@ -305,7 +305,7 @@ pub unsafe extern "C" fn phicache_key_repertoire(
     catch_panics("phicache_key_repertoire", || {
         let out_len = out(out_len, "out_len")?;
         let buffer = array_mut(buffer, capacity, "buffer")?;
-        let prefix = optional_text(prefix, "prefix")?;
+        let prefix = text_beside(prefix, buffer, "prefix")?;
         let direction = Direction::from_number(direction)?;
         length(key::repertoire(buffer, prefix, direction as u8, mechanism, purview), out_len)
     })
@@ -337,9 +337,10 @@ pub unsafe extern "C" fn phicache_key_mice(
     catch_panics("phicache_key_mice", || {
         let out_len = out(out_len, "out_len")?;
         let buffer = array_mut(buffer, capacity, "buffer")?;
-        let prefix = optional_text(prefix, "prefix")?;
+        let prefix = text_beside(prefix, buffer, "prefix")?;
         let direction = Direction::from_number(direction)?;
         let purviews = optional_array(purviews, count, "purviews")?;
+        apart((purviews.unwrap_or_default().as_ptr(), count), buffer, ["purviews", "buffer"])?;
         length(key::mice(buffer, prefix, direction as u8, mechanism, purviews), out_len)
     })
 }
@@ -384,6 +385,15 @@ fn add(function: &'static str, key: *mut phicache_key, element: Element<'_>) -> 
 #[inline(never)]
 fn add_with_care(function: &'static str, key: *mut phicache_key, element: Element<'_>) -> phicache_status {
     catch_panics(function, || change(key, |key| key.add(element)))
+}
+
+/// Bytes that are added to a builder, and not a key that it has made itself, which it would overwrite.
+fn to_add<'a>(key: &KeyBuilder, given: phicache_bytes, name: &'static str) -> Result<&'a [u8]> {
+    let given = bytes(given, name)?;
+    match key.holds(given) {
+        true => Err(Error::invalid(format!("{name} is a key of this builder, which overwrites it; add a copy"))),
+        false => Ok(given),
+    }
 }
 
 /// Changes a builder. A failure stays in it: without the argument, the key would be that of another call.

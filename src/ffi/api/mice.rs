@@ -254,7 +254,7 @@ extern "C" fn get_mice(
 /// @param mice   The MICE. Set `struct_size` first.
 /// @return OK, REFUSED_CUT, REFUSED_PHI, REFUSED_MEMORY or REFUSED_CAPACITY; in Redis OK, also if the server failed and
 ///         only this process has the MICE, REFUSED_CUT, or REFUSED_SERVER if it has no room for it either; on disk OK,
-///         REFUSED_CUT, REFUSED_STORAGE or REFUSED_DISABLED.
+///         REFUSED_CUT, REFUSED_STORAGE, REFUSED_DISABLED, or REFUSED_CAPACITY for more than a quarter of the bound.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn phicache_mice_cache_set(
     cache: *mut phicache_mice_cache,
@@ -401,6 +401,7 @@ pub unsafe extern "C" fn phicache_mice_encode(
         let out_len = out(out_len, "out_len")?;
         let buffer = array_mut(buffer, capacity, "buffer")?;
         let mice = input::mice(mice)?;
+        apart((mice.payload.as_ptr(), mice.payload.len()), buffer, ["mice->payload", "buffer"])?;
         let needed = mice.record_len();
         let written = match buffer.get_mut(..needed) {
             Some(record) => {

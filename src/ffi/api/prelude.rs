@@ -10,7 +10,7 @@ pub(super) use crate::ffi::border::fast_path;
 pub(super) use crate::ffi::border::function::Callback;
 pub(super) use crate::ffi::border::handle::{create, free, no_handle};
 pub(super) use crate::ffi::border::handles::{config, key_builder};
-pub(super) use crate::ffi::border::input::{array, array_mut, bytes, optional_text, options, text};
+pub(super) use crate::ffi::border::input::{apart, array, array_mut, bytes, optional_text, options, text};
 pub(super) use crate::ffi::border::output::{self, ValueOutputs, growing, length, optional, out, outs};
 pub(super) use crate::ffi::border::panic::{catch_panics, catch_panics_infallible};
 pub(super) use crate::ffi::border::result::TaskLookup;

@@ -274,6 +274,8 @@ pub unsafe extern "C" fn phicache_cache_set_many(
     let status = catch_panics("phicache_cache_set_many", || {
         let statuses =
             own.insert(if out_statuses.is_null() { &mut [] } else { outs(out_statuses, count, "out_statuses")? });
+        apart((keys, count), statuses, ["keys", "out_statuses"])?;
+        apart((values, count), statuses, ["values", "out_statuses"])?;
         let keys = all_bytes(keys, count, ["keys", "one of the keys"])?.iter().map(lent_bytes);
         let values = all_bytes(values, count, ["values", "one of the values"])?.iter().map(lent_bytes);
         let (mut rest, mut first) = (statuses.iter_mut(), Ok(PHICACHE_OK));
@@ -322,6 +324,7 @@ impl<T> Many<'_, T> {
         // Both are zeroed, even if one is NULL.
         let out_found = optional(out_found, "out_found");
         let (out, out_found) = (outs(out, count, "out")?, out_found?);
+        apart((keys, count), out, ["keys", "out"])?;
         let keys = all_bytes(keys, count, ["keys", "one of the keys"])?;
         Ok(Many { keys, cache: cache_of(cache)?, out, out_found, found: 0 })
     }

@@ -29,7 +29,7 @@
 
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::handles::{SubsystemHandle, subsystem};
-use crate::ffi::border::input::{fingerprint, layout, node_sets, optional_node_sets};
+use crate::ffi::border::input::{fingerprint, layout, node_sets, optional_node_sets, text_beside};
 use crate::iit::{Cut, Direction, NODES_MAX, NodeSet, Subsystem};
 
 /// Makes the cut that severs all connections from one part to another.
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn phicache_cut_bipartition(
     out_severed: *mut u64,
 ) -> phicache_status {
     catch_panics("phicache_cut_bipartition", || {
-        severed(size, out_severed, |size| Cut::bipartition(size, NodeSet(from), NodeSet(to)))
+        severed(size, out_severed, |size, _| Cut::bipartition(size, NodeSet(from), NodeSet(to)))
     })
 }
 
@@ -66,7 +66,8 @@ pub unsafe extern "C" fn phicache_cut_matrix(
     out_severed: *mut u64,
 ) -> phicache_status {
     catch_panics("phicache_cut_matrix", || {
-        severed(size, out_severed, |size| {
+        severed(size, out_severed, |size, out| {
+            apart((matrix, size * size), out, ["matrix", "out_severed"])?;
             Cut::from_matrix(size, array(matrix, size * size, "matrix")?, self::layout(layout)?)
         })
     })
@@ -93,12 +94,14 @@ pub unsafe extern "C" fn phicache_cut_partition(
     out_severed: *mut u64,
 ) -> phicache_status {
     catch_panics("phicache_cut_partition", || {
-        severed(size, out_severed, |size| {
+        severed(size, out_severed, |size, out| {
             if parts == 0 {
                 return Err(Error::invalid("a partition of 0 parts; expected 1 or more"));
             }
             let mechanisms = node_sets(mechanisms, parts, "mechanisms")?;
             let purviews = node_sets(purviews, parts, "purviews")?;
+            apart((mechanisms.as_ptr(), parts), out, ["mechanisms", "out_severed"])?;
+            apart((purviews.as_ptr(), parts), out, ["purviews", "out_severed"])?;
             let parts = mechanisms.iter().copied().zip(purviews.iter().copied());
             Cut::partition(size, Direction::from_number(direction)?, parts)
         })
@@ -328,7 +331,7 @@ pub unsafe extern "C" fn phicache_subsystem_key(
         let out_len = out(out_len, "out_len")?;
         let subsystem = self::subsystem(subsystem)?;
         let buffer = array_mut(buffer, capacity, "buffer")?;
-        let prefix = optional_text(prefix, "prefix")?;
+        let prefix = text_beside(prefix, buffer, "prefix")?;
         let direction = Direction::from_number(direction)?;
         length(subsystem.key(buffer, prefix, direction, NodeSet(mechanism), NodeSet(purview)), out_len)
     })
@@ -341,12 +344,12 @@ fn check_size(size: usize) -> Result<usize> {
     }
 }
 
-/// Writes the cut that `make` makes. On an error the masks are zero.
-fn severed(size: usize, out: *mut u64, make: impl FnOnce(usize) -> Result<Cut>) -> Result<phicache_status> {
+/// Writes the cut that `make` makes; it gets the masks, too, which are zero on an error.
+fn severed(size: usize, out: *mut u64, make: impl FnOnce(usize, &[u64]) -> Result<Cut>) -> Result<phicache_status> {
     let size = check_size(size)?;
     let out = array_mut(out, size, "out_severed")?;
     out.fill(0);
-    let cut = make(size)?;
+    let cut = make(size, out)?;
     out.iter_mut().zip(cut.severed()).for_each(|(mask, targets)| *mask = targets.0);
     Ok(PHICACHE_OK)
 }

@@ -2,7 +2,7 @@
 //! in it.
 //!
 //! A slot stays readable forever. So a handle that was freed, or is of another type, is detected: it is INVALID_HANDLE,
-//! until its slot is reused. All slots have the same size, so that a freed one is of use to every type: it has room for
+//! until its slot is reused, which is that of the handle that was freed first. All slots have the same size, so that a freed one is of use to every type: it has room for
 //! a cache, of which programs make most, and for the address of a larger one. Freeing a handle does not block, so
 //! that finalizers of other languages may do it on any thread.
 
@@ -11,7 +11,7 @@ use std::cell::UnsafeCell;
 use std::hint::cold_path;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use crate::epoch::without_fork;
 use crate::error::{Error, Result};
@@ -88,6 +88,13 @@ impl Slot {
 static FREE: Mutex<FreeList> = Mutex::new(FreeList(ptr::null_mut()));
 static RETURNED: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
 
+/// The number of slots in [`RETURNED`]; it may lag behind, also below 0.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// Returned slots are used again once there are this many. So a handle that is used after it was freed is not at once
+/// that of another cache, with other values.
+const ENOUGH: usize = 64;
+
 struct FreeList(*mut Slot);
 
 // SAFETY: the list's slots are free, so no other thread reads them, and the mutex guards the list.
@@ -103,8 +110,8 @@ impl Default for FreeList {
 fn take() -> Result<NonNull<Slot>> {
     let free = without_fork(|| {
         let mut free = FREE.lock();
-        if free.0.is_null() {
-            free.0 = RETURNED.swap(ptr::null_mut(), Ordering::Acquire);
+        if free.0.is_null() && WAITING.load(Ordering::Relaxed) >= ENOUGH {
+            free.0 = oldest_first(RETURNED.swap(ptr::null_mut(), Ordering::Acquire));
         }
         let slot = NonNull::new(free.0)?;
         // SAFETY: slots are never freed, and those in the list belong to the thread that holds the lock.
@@ -115,6 +122,21 @@ fn take() -> Result<NonNull<Slot>> {
         Some(slot) => Ok(slot),
         None => allocate(),
     }
+}
+
+/// Reverses a list of slots that the caller has taken, which no longer wait.
+fn oldest_first(mut newest: *mut Slot) -> *mut Slot {
+    let (mut reversed, mut count) = (ptr::null_mut(), 0);
+    while let Some(slot) = NonNull::new(newest) {
+        // SAFETY: slots are never freed, and these are the caller's.
+        let next = unsafe { slot.as_ref().next.get() };
+        // SAFETY: as above; nobody else uses the links.
+        newest = unsafe { next.replace(reversed) };
+        reversed = slot.as_ptr();
+        count += 1;
+    }
+    WAITING.fetch_sub(count, Ordering::Relaxed);
+    reversed
 }
 
 fn allocate() -> Result<NonNull<Slot>> {
@@ -140,7 +162,10 @@ fn put_back(slot: &Slot) {
         // Slots leave this list only all at once, so there is no ABA problem.
         let slot = ptr::from_ref(slot).cast_mut();
         match RETURNED.compare_exchange_weak(first, slot, Ordering::Release, Ordering::Relaxed) {
-            Ok(_) => return,
+            Ok(_) => {
+                WAITING.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
             Err(now) => first = now,
         }
     }

@@ -9,6 +9,7 @@ use crate::cache::{DiskOptions, OnFull, Options, RemoteOptions, Verifier};
 use crate::config::Tier;
 use crate::error::{Error, Result};
 use crate::ffi::border::handle::null;
+use crate::ffi::border::pointer::overlap;
 use crate::ffi::border::types::*;
 use crate::ffi::border::verify::Verification;
 use crate::iit::{Direction, Mice, NodeSet};
@@ -76,6 +77,19 @@ pub(in crate::ffi) fn array_mut<'a, T>(data: *mut T, len: usize, name: &'static 
     Ok(unsafe { slice::from_raw_parts_mut(data, len) })
 }
 
+/// Fails if an output shares memory with an input, which the call would overwrite before it has read it. `names` are
+/// those of the two.
+#[inline]
+pub(in crate::ffi) fn apart<T, U>(input: (*const T, usize), out: &[U], names: [&str; 2]) -> Result<()> {
+    if overlap(input, (out.as_ptr(), out.len())) { Err(overlapping(names)) } else { Ok(()) }
+}
+
+#[cold]
+#[inline(never)]
+fn overlapping([input, output]: [&str; 2]) -> Error {
+    Error::invalid(format!("{output} overlaps {input}, which the call reads; give it memory of its own"))
+}
+
 /// A borrowed array of 8-byte masks, seen as node sets.
 pub(in crate::ffi) fn node_sets<'a>(masks: *const u64, len: usize, name: &'static str) -> Result<&'a [NodeSet]> {
     array(masks.cast(), len, name)
@@ -125,6 +139,18 @@ pub(in crate::ffi) fn optional_text<'a>(text: *const c_char, name: &'static str)
     text.to_str().map(Some).map_err(|_| {
         Error::invalid(format!("{name} is not valid UTF-8 (in C++: or contains a NUL, or is a null pointer)"))
     })
+}
+
+/// As [`optional_text`], in a call that writes to a buffer.
+pub(in crate::ffi) fn text_beside<'a>(
+    text: *const c_char,
+    buffer: &[u8],
+    name: &'static str,
+) -> Result<Option<&'a str>> {
+    let text = optional_text(text, name)?;
+    // With its NUL.
+    text.map_or(Ok(()), |text| apart((text.as_ptr(), text.len() + 1), buffer, [name, "buffer"]))?;
+    Ok(text)
 }
 
 /// NUL-terminated text.

@@ -101,6 +101,14 @@ pub(in crate::ffi) fn growing_items<T: Copy>(
         return Err(null(name));
     }
     let stride = if capacity == 0 { 0 } else { struct_size(first, size_of::<T>(), name)? };
+    // `sizeof items` in place of `sizeof items[0]`: the items would be written beyond the end of the array.
+    let (items, rest) = (stride / size_of::<T>(), stride % size_of::<T>());
+    if rest == 0 && items >= capacity.max(2) {
+        return Err(Error::invalid(format!(
+            "{name}->struct_size is {stride}, the size of {items} structs; set it to that of one, {}",
+            size_of::<T>()
+        )));
+    }
     Ok(GrowingItems { first, capacity, stride })
 }
 

@@ -19,6 +19,13 @@ fn flaws<T>(pointer: *const T) -> usize {
     pointer.addr().wrapping_sub(align_of::<T>()).rotate_left(1) & (2 * align_of::<T>() - 1)
 }
 
+/// Whether two arrays have memory in common.
+pub(in crate::ffi) fn overlap<T, U>(one: (*const T, usize), other: (*const U, usize)) -> bool {
+    let (one, len) = (one.0.addr(), one.1.saturating_mul(size_of::<T>()));
+    let (other, other_len) = (other.0.addr(), other.1.saturating_mul(size_of::<U>()));
+    len > 0 && other_len > 0 && one < other.saturating_add(other_len) && other < one.saturating_add(len)
+}
+
 #[cfg(test)]
 mod tests {
     use std::ptr::{null, without_provenance};
@@ -35,5 +42,15 @@ mod tests {
         assert!([0, 4, 8].into_iter().all(|code| are_valid(words(8), codes(code))));
         assert!([1, 2, 3, 6].into_iter().all(|code| !are_valid(words(8), codes(code))));
         assert!(!are_valid(null::<u64>(), codes(4)) && !are_valid(words(4), codes(4)));
+    }
+
+    #[test]
+    fn arrays_overlap_if_they_have_memory_in_common() {
+        let (words, bytes) = (without_provenance::<u64>, without_provenance::<u8>);
+        assert!(overlap((words(16), 2), (bytes(31), 1)) && overlap((bytes(31), 1), (words(16), 2)));
+        assert!(overlap((words(16), 4), (words(24), 1)) && overlap((words(16), 1), (words(16), 1)));
+        assert!(!overlap((words(16), 2), (bytes(32), 8)) && !overlap((bytes(8), 8), (words(16), 2)));
+        assert!(!overlap((words(16), 2), (bytes(20), 0)) && !overlap((words(16), 0), (bytes(0), 64)));
+        assert!(overlap((words(16), usize::MAX), (bytes(usize::MAX - 1), 1)));
     }
 }

@@ -225,7 +225,12 @@ impl ResultWriter {
 
     /// Makes the value a MICE record, whose payload has `payload_len` bytes; returns where they are.
     pub(in crate::ffi) fn write_mice(&mut self, mice: &Mice, payload_len: usize) -> Result<*mut u8> {
-        let reservation = self.take();
+        // A payload of the caller's may be in the bytes that are reserved now: they stay until it is copied.
+        let reserved = self.take();
+        let (_earlier, reservation) = match mice.payload.is_empty() {
+            true => (Reservation::default(), reserved),
+            false => (reserved, Reservation::default()),
+        };
         let mut draft = self.task.draft(reservation);
         let record = draft.reserve(RECORD_HEADER.saturating_add(payload_len))?;
         mice.write_head(record);
