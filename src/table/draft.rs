@@ -355,7 +355,7 @@ impl IntoEntry for OwnedEntry {
     #[inline(always)]
     fn make_entry(
         &mut self,
-        _thread: &'static Participant,
+        thread: &'static Participant,
         arena: &TryArc<Arena>,
         terms: &Terms,
     ) -> std::result::Result<NonNull<Header>, Short> {
@@ -367,9 +367,11 @@ impl IntoEntry for OwnedEntry {
         let standing = terms.standing();
         // SAFETY: no other thread has the block: an OwnedEntry is its only owner.
         unsafe {
+            // A slot is released by a store, a share by two locked instructions.
+            let shares = self.0.give_share_for_slot(thread);
             (*header.as_ptr()).access.store(standing.access, Ordering::Relaxed);
             (*header.as_ptr()).credits.store(standing.credits, Ordering::Relaxed);
-            (*header.as_ptr()).shares.store(IN_TABLE | 1, Ordering::Relaxed);
+            (*header.as_ptr()).shares.store(IN_TABLE | shares, Ordering::Relaxed);
             link_of(header).write(Retired { next: std::ptr::without_provenance_mut(standing.cost as usize) });
         }
         Ok(header)

@@ -64,6 +64,20 @@ impl Pinned {
         Pinned { header: entry.header(), slot: ptr::null() }
     }
 
+    /// Pins the entry by a slot of this thread instead of the counted share, for an entry that no other thread knows and
+    /// a chunk that its table keeps. Returns the number of counted shares that are left; the caller stores it.
+    ///
+    /// # Safety
+    /// The share is the only one in the entry, and others keep the chunk alive.
+    #[inline(always)]
+    pub(super) unsafe fn give_share_for_slot(&mut self, thread: &'static Participant) -> u32 {
+        let Some(slot) = thread.protect(self.header.as_ptr().cast()) else { return 1 };
+        self.slot = slot;
+        // SAFETY: the caller's promise.
+        unsafe { Chunk::release(Chunk::of(self.header)) };
+        0
+    }
+
     /// A pin that takes over a counted share.
     ///
     /// # Safety
