@@ -312,7 +312,7 @@ impl Cache {
         maximum: f64,
     ) -> Result<Value> {
         let short = ShortValue { key: flight.key(), value };
-        each!(self, cache => cache.complete(flight, joined, short, Cost::UNKNOWN, maximum), shared => {
+        each!(self, cache => cache.complete(flight, joined, &short, Cost::UNKNOWN, maximum), shared => {
             let mut draft = self.draft(flight.key(), Reservation::default());
             draft.write(value)?;
             cache.complete(flight, joined, draft.finish()?, Cost::UNKNOWN)

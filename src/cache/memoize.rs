@@ -77,8 +77,8 @@ impl Cache {
     /// Begins the computation of a key that the fast path has not found, unless somebody computes it. In any other case
     /// `None`, and nothing has happened.
     #[inline(always)]
-    pub fn try_fast_begin(&self, key: &[u8]) -> Option<Pending> {
-        let flight = self.begin_at_once(&key.into())?;
+    pub fn try_fast_begin(&self, key: &Hashed) -> Option<Pending> {
+        let flight = self.begin_at_once(key)?;
         Some(Pending::new(self, flight, None))
     }
 
@@ -237,7 +237,10 @@ impl Pending {
         match &self.subject {
             Subject::Missing(flight) => {
                 let completed = self.cache.complete_short(flight, self.owner, value, maximum);
-                completed.inspect_err(|_| self.cache.count_failure())
+                if completed.is_err() {
+                    self.cache.count_failure();
+                }
+                completed
             }
             Subject::Kept(_) => {
                 let mut draft = self.draft(Reservation::default());

@@ -10,6 +10,7 @@
 //! This also holds on weakly ordered processors: membarrier orders all earlier accesses of each thread before all later
 //! ones, and the compiler fence keeps the compiler from reordering.
 
+use std::hint::cold_path;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use crate::sync::atomic::{Ordering, compiler_fence, fence};
@@ -48,6 +49,7 @@ pub(super) fn light() {
     if is_fence_free() {
         compiler_fence(Ordering::SeqCst);
     } else {
+        cold_path();
         fence(Ordering::SeqCst);
     }
 }

@@ -182,9 +182,16 @@ impl<T> Drop for BiasedGuard<'_, T> {
             // Release: a thread that waits sees what the owner has written.
             self.biased.held.store(0, Ordering::Release);
         } else {
-            // SAFETY: this thread has locked it for this guard.
-            unsafe { self.biased.mutex.unlock() };
+            self.unlock_mutex();
         }
+    }
+}
+
+impl<T> BiasedGuard<'_, T> {
+    #[inline(never)]
+    fn unlock_mutex(&self) {
+        // SAFETY: this thread has locked it for this guard, which is dropped.
+        unsafe { self.biased.mutex.unlock() };
     }
 }
 

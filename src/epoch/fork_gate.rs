@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use super::barrier;
 use super::participant::Participant;
-use super::threads::{This, threads};
+use super::threads::{This, current, threads};
 use crate::sync::atomic::Ordering;
 
 /// The longest wait of a change for a fork; forks of large processes are slow. Shorter than a fork's wait for changes,
@@ -45,7 +45,13 @@ impl Changing {
     /// Begins a change of this thread; see [`without_fork`].
     #[inline(always)]
     pub fn begin() -> Self {
-        let this = This::new();
+        Self::begin_by(current())
+    }
+
+    /// As [`Changing::begin`], for a caller that knows its thread's participant, if it has one already.
+    #[inline(always)]
+    pub fn begin_by(thread: Option<&'static Participant>) -> Self {
+        let this = This::of(thread);
         let participant = this.participant;
         // Only the owner writes it, and changes nest only a few deep.
         let depth = participant.changing.load(Ordering::Relaxed);
@@ -55,6 +61,12 @@ impl Changing {
             Self::step_back(participant);
         }
         Changing(this)
+    }
+
+    /// The participant of the thread that makes the change.
+    #[inline(always)]
+    pub fn participant(&self) -> &'static Participant {
+        self.0.participant
     }
 
     #[cold]

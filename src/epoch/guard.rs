@@ -11,8 +11,7 @@
 use std::marker::PhantomData;
 
 use super::barrier;
-use super::hazard::HazardSlot;
-use super::participant::{Participant, SLOTS, TRIES};
+use super::participant::Participant;
 use super::retire;
 use super::thread_slot;
 use super::threads::{This, current, register, threads};
@@ -152,52 +151,8 @@ impl Guard {
 
     /// The participant of the thread that reads.
     #[inline(always)]
-    pub fn participant(&self) -> &Participant {
+    pub fn participant(&self) -> &'static Participant {
         self.participant
-    }
-
-    /// Protects an address until the slot is cleared, also after the section. None if the slots that it tries are
-    /// taken.
-    #[inline(always)]
-    pub(crate) fn protect(&self, address: *mut ()) -> Option<&'static HazardSlot> {
-        self.try_fast_protect(address).or_else(|| self.protect_in_another(address))
-    }
-
-    /// As [`Guard::protect`], but tries only a few slots. Programs hold a few values at a time: then the first slots
-    /// are taken, and the next one becomes the first to try.
-    #[inline(always)]
-    pub(crate) fn try_fast_protect(&self, address: *mut ()) -> Option<&'static HazardSlot> {
-        let next = &self.participant.next_slot;
-        let first = next.load(Ordering::Relaxed);
-        for at in 0..TRIES {
-            // SAFETY: it is the address of a slot, TRIES more follow that one, and participants are never freed.
-            let slot: &'static HazardSlot = unsafe { &*first.add(at) };
-            if slot.is_empty() {
-                slot.protect(address);
-                if at > 0 {
-                    next.store(first.wrapping_add(at), Ordering::Relaxed);
-                }
-                return Some(slot);
-            }
-        }
-        None
-    }
-
-    /// Tries more slots.
-    #[inline(never)]
-    fn protect_in_another(&self, address: *mut ()) -> Option<&'static HazardSlot> {
-        const MORE: usize = 8;
-        let (slots, first) = (self.participant.slots(), self.participant.next_slot());
-        for at in first + 1..=first + MORE {
-            let slot = &slots[at % SLOTS];
-            if slot.is_empty() {
-                slot.protect(address);
-                self.participant.set_next_slot(at);
-                return Some(slot);
-            }
-        }
-        self.participant.set_next_slot(first + MORE);
-        None
     }
 }
 

@@ -167,6 +167,50 @@ impl Participant {
         (self.next_slot.load(Ordering::Relaxed).addr() - self.slots.as_ptr().addr()) / size_of::<HazardSlot>()
     }
 
+    /// Protects an address until the slot is cleared: one that its thread has found in a read section, which may end,
+    /// or that no other thread knows yet. None if the slots that it tries are taken.
+    #[inline(always)]
+    pub(crate) fn protect(&'static self, address: *mut ()) -> Option<&'static HazardSlot> {
+        self.try_fast_protect(address).or_else(|| self.protect_in_another(address))
+    }
+
+    /// As [`Participant::protect`], but tries only a few slots. Programs hold a few values at a time: then the first slots
+    /// are taken, and the next one becomes the first to try.
+    #[inline(always)]
+    pub(crate) fn try_fast_protect(&'static self, address: *mut ()) -> Option<&'static HazardSlot> {
+        let next = &self.next_slot;
+        let first = next.load(Ordering::Relaxed);
+        for at in 0..TRIES {
+            // SAFETY: it is the address of a slot, TRIES more follow that one, and participants are never freed.
+            let slot: &'static HazardSlot = unsafe { &*first.add(at) };
+            if slot.is_empty() {
+                slot.protect(address);
+                if at > 0 {
+                    next.store(first.wrapping_add(at), Ordering::Relaxed);
+                }
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// Tries more slots.
+    #[inline(never)]
+    fn protect_in_another(&'static self, address: *mut ()) -> Option<&'static HazardSlot> {
+        const MORE: usize = 8;
+        let (slots, first) = (self.slots(), self.next_slot());
+        for at in first + 1..=first + MORE {
+            let slot = &slots[at % SLOTS];
+            if slot.is_empty() {
+                slot.protect(address);
+                self.set_next_slot(at);
+                return Some(slot);
+            }
+        }
+        self.set_next_slot(first + MORE);
+        None
+    }
+
     /// Whether there is nothing that others must find: no protected address, no retired object, no attached value.
     pub(super) fn has_left_nothing(&self) -> bool {
         self.garbage_bytes.load(Ordering::Relaxed) == 0

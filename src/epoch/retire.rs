@@ -161,7 +161,7 @@ mod tests {
             let address = &address;
             let spawn = |_| {
                 scope.spawn(move || {
-                    let slot = read(|guard| guard.protect(address.load(Ordering::Relaxed))).unwrap();
+                    let slot = read(|guard| guard.participant().protect(address.load(Ordering::Relaxed))).unwrap();
                     all_run.wait();
                     slot
                 })

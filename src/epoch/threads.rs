@@ -131,7 +131,13 @@ const KEPT: *const () = ptr::without_provenance(3);
 impl This {
     #[inline(always)]
     pub(super) fn new() -> Self {
-        match current() {
+        Self::of(current())
+    }
+
+    /// As [`This::new`], for a caller that knows its participant, if it has one already.
+    #[inline(always)]
+    pub(super) fn of(thread: Option<&'static Participant>) -> Self {
+        match thread {
             Some(participant) => This { participant, before: KEPT },
             None => Self::register(),
         }

@@ -125,6 +125,7 @@ impl<A: Awaited> Waits<A> {
     }
 
     /// Notes that `owner` waits for nothing.
+    #[inline(always)]
     pub(super) fn withdraw(&self, owner: Owner) {
         if !self.is_empty() {
             self.take_back(self.lock(), owner);

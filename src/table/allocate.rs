@@ -10,7 +10,7 @@ use super::chunk_memory::{self, PAGED};
 use super::header::{Header, SMALLEST};
 use super::holes::Holes;
 use super::size_class::{LARGEST, UNIT, size_class};
-use crate::epoch::BiasedGuard;
+use crate::epoch::{BiasedGuard, Participant};
 use crate::error::{Error, Result};
 use crate::memory::{Bounds, Exceeded};
 use crate::sync::TryArc;
@@ -86,6 +86,7 @@ impl Arena {
     #[inline(always)]
     pub(super) fn block_at_once(
         &self,
+        thread: &'static Participant,
         bytes: usize,
         counted: bool,
         bounds: &Bounds,
@@ -95,7 +96,7 @@ impl Arena {
             return None;
         }
         let (size, class) = size_class(bytes.max(SMALLEST));
-        let mut chunks = self.chunks.lock();
+        let mut chunks = self.chunks.lock_by(Some(thread));
         let taken = chunks.take(size, class)?;
         Some(self.hand_out(&chunks, taken, size, counted, bounds, true, begin))
     }
@@ -106,21 +107,27 @@ impl Arena {
     fn hand_out(
         &self,
         chunks: &Chunks,
-        (block, chunk, carved): (NonNull<Header>, *mut Chunk, bool),
+        (block, carved): (NonNull<Header>, bool),
         size: usize,
         counted: bool,
         bounds: &Bounds,
         owes: bool,
         begin: impl FnOnce(NonNull<Header>, u16),
     ) -> NonNull<Header> {
+        // SAFETY: a block that was a hole has a header, and its chunk is in the list, so it is alive.
+        let chunk = if carved { chunks.carving } else { unsafe { Chunk::of(block) } };
         if counted {
-            // SAFETY: the chunk is in the list, so it is alive.
+            // SAFETY: as above.
             unsafe { Chunk::share(chunk) };
         }
         begin(block, Chunk::units(chunk, block));
-        self.publish(chunks);
+        if carved {
+            self.publish_room(chunks)
+        } else {
+            self.publish(chunks)
+        }
         let owes = owes && (carved || self.uses_last_holes(size, bounds));
-        if owes && self.owed() < LAST_CHUNK as u64 && self.evicts_now(bounds) {
+        if owes && self.evicts_now(bounds) && self.owed() < LAST_CHUNK as u64 {
             self.owed.fetch_add(size as u32, Ordering::Relaxed);
         }
         block
@@ -208,6 +215,7 @@ impl Arena {
                     chunks.link(chunk);
                     chunks.carve_from(chunk);
                 }
+                arena.publish(&chunks);
                 return Ok(chunks);
             }
         }
@@ -240,6 +248,7 @@ impl Arena {
             chunks.link(chunk);
             chunks.carve_from(chunk);
         }
+        arena.publish(&chunks);
         Ok(chunks)
     }
 
@@ -264,6 +273,7 @@ impl Arena {
     }
 
     /// Whether a block that is carved must be paid for by evicting as many bytes.
+    #[inline(always)]
     fn evicts_now(&self, bounds: &Bounds) -> bool {
         self.is_pressed() || bounds.evicts_at_max && self.is_behind(self.survivors(bounds), bounds)
     }

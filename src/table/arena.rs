@@ -194,10 +194,16 @@ impl Arena {
 
     /// Publishes what the writer reads without the lock.
     pub(super) fn publish(&self, chunks: &Chunks) {
+        self.publish_room(chunks);
+        self.sparse.store(chunks.is_sparse(), Ordering::Relaxed);
+    }
+
+    /// As [`Arena::publish`], after a block was carved: the holes and the chunks are the same as before.
+    #[inline(always)]
+    pub(super) fn publish_room(&self, chunks: &Chunks) {
         let uncarved = chunks.uncarved();
         self.uncarved.store(uncarved as u32, Ordering::Relaxed);
         self.room.store((chunks.hole_bytes + uncarved) as u64, Ordering::Relaxed);
-        self.sparse.store(chunks.is_sparse(), Ordering::Relaxed);
     }
 
     /// The bytes of holes, and of the unused part of the newest chunk.

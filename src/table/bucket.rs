@@ -127,8 +127,21 @@ impl Word {
 }
 
 impl Bucket {
-    pub(super) fn empty() -> Self {
-        Bucket { tags: AtomicU64::new(0), slots: [const { AtomicU64::new(0) }; SLOTS] }
+    /// Writes `count` empty buckets.
+    ///
+    /// # Safety
+    /// The memory is the caller's, aligned, and has room for them.
+    pub(super) unsafe fn write_empty(first: NonNull<Bucket>, count: usize) {
+        // SAFETY: the caller's promise. Zeros are empty buckets, but for the model checker's words.
+        unsafe {
+            #[cfg(not(shuttle))]
+            first.write_bytes(0, count);
+            #[cfg(shuttle)]
+            for at in 0..count {
+                let slots = [const { AtomicU64::new(0) }; SLOTS];
+                first.add(at).write(Bucket { tags: AtomicU64::new(0), slots });
+            }
+        }
     }
 
     #[inline(always)]

@@ -17,6 +17,7 @@ use crate::sync::TryArc;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 
 /// The memory that a block of this many bytes takes.
+#[inline(always)]
 pub(super) fn weight(bytes: usize) -> u64 {
     if bytes <= LARGEST { size_class(bytes).0 as u64 } else { chunk_memory::charge(Chunk::size_for(bytes)) }
 }
@@ -57,6 +58,7 @@ impl Chunk {
     ///
     /// # Safety
     /// The chunk is alive. The caller holds the arena's lock, or no other thread knows the chunk.
+    #[inline(always)]
     pub(super) unsafe fn carve(chunk: *mut Self, size: usize) -> Option<NonNull<Header>> {
         // SAFETY: the chunk is alive, and only this thread changes `used`.
         unsafe {

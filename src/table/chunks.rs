@@ -97,19 +97,33 @@ impl Chunks {
     }
 
     /// A block of this class, if the chunks have one, and whether it was carved.
-    #[inline]
-    pub(super) fn take(&mut self, size: usize, class: usize) -> Option<(NonNull<Header>, *mut Chunk, bool)> {
-        if self.hole_bytes >= size
-            && let Some(hole) = self.holes.take(size, class)
+    #[inline(always)]
+    pub(super) fn take(&mut self, size: usize, class: usize) -> Option<(NonNull<Header>, bool)> {
+        if self.holes.may_have(class)
+            && let Some(hole) = self.take_hole(size, class)
         {
-            return Some(self.took(hole, size));
+            return Some((hole, false));
         }
         if !self.carving.is_null() {
             // SAFETY: chunks in the list are alive, and the lock is held.
             if let Some(block) = unsafe { Chunk::carve(self.carving, size) } {
-                return Some((block, self.carving, true));
+                return Some((block, true));
             }
         }
+        Some((self.cut_hole(size, class)?, false))
+    }
+
+    #[inline(never)]
+    fn take_hole(&mut self, size: usize, class: usize) -> Option<NonNull<Header>> {
+        if self.hole_bytes < size {
+            return None;
+        }
+        let hole = self.holes.take(size, class)?;
+        Some(self.took(hole, size))
+    }
+
+    #[inline(never)]
+    fn cut_hole(&mut self, size: usize, class: usize) -> Option<NonNull<Header>> {
         if self.hole_bytes < size + SMALLEST {
             return None;
         }
@@ -135,14 +149,14 @@ impl Chunks {
         None
     }
 
-    fn took(&mut self, hole: NonNull<Header>, size: usize) -> (NonNull<Header>, *mut Chunk, bool) {
+    fn took(&mut self, hole: NonNull<Header>, size: usize) -> NonNull<Header> {
         // SAFETY: holes on lists are in chunks of the list.
         unsafe {
             let chunk = Chunk::of(hole);
             (*chunk).holes -= size as u32;
             (*chunk).is_barren.store(false, Ordering::Relaxed);
             self.hole_bytes -= size;
-            (hole, chunk, false)
+            hole
         }
     }
 

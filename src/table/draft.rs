@@ -12,7 +12,7 @@ use super::header::{
 use super::pin::Pinned;
 use super::size_class::LARGEST;
 use crate::epoch::retire::{self, Retired};
-use crate::epoch::{Changing, flush, without_fork};
+use crate::epoch::{Changing, Participant, flush, without_fork};
 use crate::error::{Error, Result};
 use crate::memory::{Bounds, spare};
 use crate::sync::TryArc;
@@ -336,8 +336,13 @@ pub(super) trait IntoEntry {
     fn weight(&self) -> u64;
 
     /// Makes it an entry of the table that uses `arena`, with the table's share. The table publishes it afterwards.
-    /// Only for the table's writer.
-    fn make_entry(&mut self, arena: &TryArc<Arena>, terms: &Terms) -> std::result::Result<NonNull<Header>, Short>;
+    /// Only for the table's writer, the thread with this participant.
+    fn make_entry(
+        &mut self,
+        thread: &'static Participant,
+        arena: &TryArc<Arena>,
+        terms: &Terms,
+    ) -> std::result::Result<NonNull<Header>, Short>;
 }
 
 impl IntoEntry for OwnedEntry {
@@ -351,7 +356,12 @@ impl IntoEntry for OwnedEntry {
     }
 
     #[inline(always)]
-    fn make_entry(&mut self, arena: &TryArc<Arena>, terms: &Terms) -> std::result::Result<NonNull<Header>, Short> {
+    fn make_entry(
+        &mut self,
+        thread: &'static Participant,
+        arena: &TryArc<Arena>,
+        terms: &Terms,
+    ) -> std::result::Result<NonNull<Header>, Short> {
         // SAFETY: the pin keeps the chunk alive.
         if !unsafe { Chunk::admits_entry(Chunk::of(self.0.entry().header()), arena) } {
             self.move_into(arena, &terms.bounds)?;
@@ -360,9 +370,11 @@ impl IntoEntry for OwnedEntry {
         let standing = terms.standing();
         // SAFETY: no other thread has the block: an OwnedEntry is its only owner.
         unsafe {
+            // A slot is released by a store, a share by two locked instructions.
+            let shares = self.0.give_share_for_slot(thread);
             (*header.as_ptr()).access.store(standing.access, Ordering::Relaxed);
             (*header.as_ptr()).credits.store(standing.credits, Ordering::Relaxed);
-            (*header.as_ptr()).shares.store(IN_TABLE | 1, Ordering::Relaxed);
+            (*header.as_ptr()).shares.store(IN_TABLE | shares, Ordering::Relaxed);
             link_of(header).write(Retired { next: std::ptr::without_provenance_mut(standing.cost as usize) });
         }
         Ok(header)
@@ -410,9 +422,14 @@ impl IntoEntry for BorrowedEntry<'_> {
     }
 
     #[inline(always)]
-    fn make_entry(&mut self, arena: &TryArc<Arena>, terms: &Terms) -> std::result::Result<NonNull<Header>, Short> {
+    fn make_entry(
+        &mut self,
+        thread: &'static Participant,
+        arena: &TryArc<Arena>,
+        terms: &Terms,
+    ) -> std::result::Result<NonNull<Header>, Short> {
         let (within, standing) = ((arena, &terms.bounds), terms.standing());
-        let header = match block_at_once(self.key, self.value.len(), IN_TABLE, within, standing) {
+        let header = match block_at_once(thread, self.key, self.value.len(), IN_TABLE, within, standing) {
             Some(header) => header,
             None => block(self.key, self.value.len(), IN_TABLE, Some(within), standing)??,
         };
@@ -435,24 +452,29 @@ type Block<T> = Result<std::result::Result<T, Short>>;
 #[inline(never)]
 fn draft_at_once(key: &[u8], value_len: usize, memory: &Memory) -> Option<NonNull<Header>> {
     // A fork in between would find the arena's lock held.
-    let _changing = Changing::begin();
-    block_at_once(key, value_len, 1, (&*memory.arena.get_arc()?, &memory.bounds), Standing::NONE)
+    let changing = Changing::begin();
+    let within = (&*memory.arena.get_arc()?, &memory.bounds);
+    block_at_once(changing.participant(), key, value_len, 1, within, Standing::NONE)
 }
 
 /// As [`block`]; None if that would make a chunk, or fail.
 #[inline(always)]
 fn block_at_once(
+    thread: &'static Participant,
     key: &[u8],
     value_len: usize,
     shares: u32,
     (arena, bounds): Within,
     standing: Standing,
 ) -> Option<NonNull<Header>> {
-    let key_len = u32::try_from(key.len()).ok()?;
-    let bytes = value_offset(key.len()).checked_add(value_len)?;
-    let header = arena.block_at_once(bytes, shares == 1, bounds, |block, units| {
+    if key.len().max(value_len) > LARGEST {
+        return None;
+    }
+    let bytes = value_offset(key.len()) + value_len;
+    let header = arena.block_at_once(thread, bytes, shares == 1, bounds, |block, units| {
+        let (key_len, value_len) = (key.len() as u32, value_len as u32);
         // SAFETY: the block is new, and has room for the header.
-        unsafe { block.write(Header::new(key_len, header_len(value_len), shares, units, standing)) };
+        unsafe { block.write(Header::new(key_len, value_len, shares, units, standing)) };
     })?;
     // SAFETY: the block has room for the key after the header.
     unsafe { header.cast::<u8>().add(HEADER).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len()) };

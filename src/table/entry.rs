@@ -15,6 +15,7 @@ use super::size_class::UNIT;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// The memory that an entry with a key and a value of these lengths takes.
+#[inline(always)]
 pub fn weight(key_len: usize, value_len: usize) -> u64 {
     chunk::weight(value_offset(key_len).saturating_add(value_len))
 }

@@ -24,7 +24,7 @@ use super::header::{HEADER, Header, IN_TABLE, Standing, TOUCHED, UNTOUCHED, UNTR
 use super::release::{count_table_share, retire_entry};
 use super::segment::{Position, Segment};
 use super::table::{Evicted, Old, Table, Writer};
-use crate::epoch::{self, flush, retire};
+use crate::epoch::{self, Participant, flush, retire};
 use crate::memory::{Bounds, Exceeded};
 use crate::sync::TryArc;
 use crate::sync::atomic::Ordering;
@@ -138,8 +138,10 @@ impl Table {
     /// Inserts an entry for which there was no room: after a collection, and after evicting what it needs.
     #[cold]
     #[inline(never)]
+    #[expect(clippy::too_many_arguments, reason = "those of the insertion, and why there was no room")]
     pub(super) fn insert_with_room(
         &self,
+        thread: &'static Participant,
         writer: &mut Writer,
         short: Short,
         entry: &mut impl IntoEntry,
@@ -148,7 +150,9 @@ impl Table {
         terms: &Terms,
     ) -> std::result::Result<Option<Old>, Short> {
         let weight = entry.weight();
-        self.with_room(writer, short, weight, hash, terms, || self.try_insert_entry(entry, hash, replace, terms))
+        self.with_room(writer, short, weight, hash, terms, || {
+            self.try_insert_entry(thread, entry, hash, replace, terms)
+        })
     }
 
     /// What `attempt` makes of `weight` bytes, for which there was no room: after a collection, and after evicting what

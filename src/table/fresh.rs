@@ -10,7 +10,7 @@ use super::hash::Hashed;
 use super::header::Header;
 use super::pin::Pinned;
 use super::table::{Inserted, Table};
-use crate::epoch;
+use crate::epoch::Participant;
 use crate::error::Result;
 use crate::sync::TryArc;
 
@@ -26,9 +26,11 @@ pub trait Fresh: Sized {
     fn into_pinned(self) -> Result<Pinned>;
 
     /// Inserts the entry of `key` unless the key has one, if `is_allowed` returns true, which is called while no other
-    /// thread changes the table. The caller gets the new entry back, pinned, in any case.
+    /// thread changes the table. The caller gets the new entry back, pinned, in any case. `thread` is the calling
+    /// thread's participant, if it has one already.
     fn insert_if(
         self,
+        thread: Option<&'static Participant>,
         table: &Table,
         key: &Hashed,
         terms: &Terms,
@@ -55,19 +57,19 @@ impl Fresh for OwnedEntry {
     #[inline(always)]
     fn insert_if(
         mut self,
+        thread: Option<&'static Participant>,
         table: &Table,
         key: &Hashed,
         terms: &Terms,
         is_allowed: impl FnMut() -> bool,
     ) -> Result<(Pinned, Inserted)> {
         debug_assert!(key.key == IntoEntry::key(&self));
-        let inserted = table.insert_entry(&mut self, key.hash(), false, terms, is_allowed);
+        let inserted = table.insert_entry(thread, &mut self, key.hash(), false, terms, is_allowed);
         Ok((self.into_pinned(), inserted))
     }
 }
 
 /// A key and a short computed value, which are copied into an entry.
-#[derive(Clone, Copy)]
 pub struct ShortValue<'a> {
     /// The key.
     pub key: &'a [u8],
@@ -75,7 +77,7 @@ pub struct ShortValue<'a> {
     pub value: &'a [u8],
 }
 
-impl Fresh for ShortValue<'_> {
+impl Fresh for &ShortValue<'_> {
     #[inline(always)]
     fn value(&self) -> &[u8] {
         self.value
@@ -97,14 +99,15 @@ impl Fresh for ShortValue<'_> {
     #[inline(always)]
     fn insert_if(
         self,
+        thread: Option<&'static Participant>,
         table: &Table,
         key: &Hashed,
         terms: &Terms,
         is_allowed: impl FnMut() -> bool,
     ) -> Result<(Pinned, Inserted)> {
         debug_assert!(key.key == self.key);
-        let mut entry = PinnedEntry { short: self, pin: None };
-        let inserted = table.insert_entry(&mut entry, key.hash(), false, terms, is_allowed);
+        let mut entry = PinnedEntry { short: self, weight: Fresh::weight(&self), pin: None };
+        let inserted = table.insert_entry(thread, &mut entry, key.hash(), false, terms, is_allowed);
         let pin = entry.pin.map_or_else(|| self.into_pinned(), Ok)?;
         Ok((pin, inserted))
     }
@@ -112,7 +115,8 @@ impl Fresh for ShortValue<'_> {
 
 /// A key and a value that the table copies into an entry, which is pinned before others can find it.
 struct PinnedEntry<'a> {
-    short: ShortValue<'a>,
+    short: &'a ShortValue<'a>,
+    weight: u64,
     pin: Option<Pinned>,
 }
 
@@ -124,15 +128,21 @@ impl IntoEntry for PinnedEntry<'_> {
 
     #[inline(always)]
     fn weight(&self) -> u64 {
-        Fresh::weight(&self.short)
+        self.weight
     }
 
     #[inline(always)]
-    fn make_entry(&mut self, arena: &TryArc<Arena>, terms: &Terms) -> std::result::Result<NonNull<Header>, Short> {
-        let ShortValue { key, value } = self.short;
-        let header = BorrowedEntry { key, value }.make_entry(arena, terms)?;
+    fn make_entry(
+        &mut self,
+        thread: &'static Participant,
+        arena: &TryArc<Arena>,
+        terms: &Terms,
+    ) -> std::result::Result<NonNull<Header>, Short> {
+        let ShortValue { key, value } = *self.short;
+        let header = BorrowedEntry { key, value }.make_entry(thread, arena, terms)?;
         // SAFETY: the table has the entry from now on. It cannot leave it before this call ends.
-        self.pin = Some(epoch::read(|guard| Pinned::new(guard, unsafe { EntryRef::new(header) })));
+        let entry = unsafe { EntryRef::new(header) };
+        self.pin = Some(Pinned::in_slot(thread, entry).unwrap_or_else(|| Pinned::counted(entry)));
         Ok(header)
     }
 }

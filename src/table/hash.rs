@@ -56,6 +56,15 @@ impl<'k> From<&'k [u8]> for Hashed<'k> {
 }
 
 impl<'k> Hashed<'k> {
+    /// Hashes a key without a call, if it is ordinary.
+    #[inline(always)]
+    pub fn inline(key: &'k [u8]) -> Self {
+        match ORDINARY.contains(&key.len()) && !SECRETS.load(Ordering::Acquire).is_null() {
+            true => Self::ordinary(key),
+            false => key.into(),
+        }
+    }
+
     /// The hash.
     #[inline(always)]
     pub fn hash(&self) -> u64 {

@@ -123,6 +123,15 @@ impl Holes {
         }
     }
 
+    /// Whether there may be a hole of this class.
+    #[inline(always)]
+    pub(super) fn may_have(&self, class: usize) -> bool {
+        match &self.lists {
+            Some(lists) => !lists.first[class].is_null(),
+            None => !self.few.is_null(),
+        }
+    }
+
     /// Takes a hole of exactly this size.
     pub(super) fn take(&mut self, size: usize, class: usize) -> Option<NonNull<Header>> {
         let hole = match &self.lists {

@@ -1,8 +1,8 @@
 //! Pins, which keep an entry alive, even after it is removed or its table is freed.
 //!
-//! A pin that is made in a read section protects the entry's address by a hazard slot of its thread, with one plain
-//! store. If the thread's slots are taken, and for a clone, the pin has a counted share instead. Any thread may release
-//! a pin.
+//! A pin that is made in a read section, or for the caller whose entry enters a table, protects the entry's address by a
+//! hazard slot of its thread, with one plain store. If the thread's slots are taken, and for a clone, the pin has a
+//! counted share instead. Any thread may release a pin.
 
 use std::ffi::c_void;
 use std::hint::cold_path;
@@ -12,7 +12,7 @@ use super::arena::Chunk;
 use super::entry::EntryRef;
 use super::header::{COUNT, Header, SATURATED};
 use super::release;
-use crate::epoch::{Guard, HazardSlot};
+use crate::epoch::{Guard, HazardSlot, Participant};
 use crate::sync::atomic::Ordering;
 
 /// A finished entry, kept alive by this pin. Its key and value never change.
@@ -32,16 +32,21 @@ impl Pinned {
     /// Pins an entry that was found in a read section.
     #[inline(always)]
     pub fn new(guard: &Guard, entry: EntryRef<'_>) -> Self {
-        match guard.protect(entry.header().as_ptr().cast()) {
-            Some(slot) => Pinned { header: entry.header(), slot },
-            None => Self::counted(entry),
-        }
+        Self::in_slot(guard.participant(), entry).unwrap_or_else(|| Self::counted(entry))
+    }
+
+    /// Pins an entry by a slot of this thread, if it has one: an entry that it has found in a read section, or that no
+    /// other thread knows yet.
+    #[inline(always)]
+    pub(super) fn in_slot(thread: &'static Participant, entry: EntryRef<'_>) -> Option<Self> {
+        let slot = thread.protect(entry.header().as_ptr().cast())?;
+        Some(Pinned { header: entry.header(), slot })
     }
 
     /// As [`Pinned::new`], but tries only the thread's first slot.
     #[inline(always)]
     pub fn try_fast(guard: &Guard, entry: EntryRef<'_>) -> Option<Self> {
-        let slot = guard.try_fast_protect(entry.header().as_ptr().cast())?;
+        let slot = guard.participant().try_fast_protect(entry.header().as_ptr().cast())?;
         Some(Pinned { header: entry.header(), slot })
     }
 
@@ -57,6 +62,20 @@ impl Pinned {
         // SAFETY: `entry` keeps the chunk alive until this share exists.
         unsafe { Chunk::share(Chunk::of(entry.header())) };
         Pinned { header: entry.header(), slot: ptr::null() }
+    }
+
+    /// Pins the entry by a slot of this thread instead of the counted share, for an entry that no other thread knows and
+    /// a chunk that its table keeps. Returns the number of counted shares that are left; the caller stores it.
+    ///
+    /// # Safety
+    /// The share is the only one in the entry, and others keep the chunk alive.
+    #[inline(always)]
+    pub(super) unsafe fn give_share_for_slot(&mut self, thread: &'static Participant) -> u32 {
+        let Some(slot) = thread.protect(self.header.as_ptr().cast()) else { return 1 };
+        self.slot = slot;
+        // SAFETY: the caller's promise.
+        unsafe { Chunk::release(Chunk::of(self.header)) };
+        0
     }
 
     /// A pin that takes over a counted share.

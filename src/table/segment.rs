@@ -211,7 +211,7 @@ impl Segment {
         let bytes = Self::bytes(count);
         let first = NonNull::new(chunk_memory::allocate_aligned::<Bucket>(bytes)).ok_or(Error::OutOfMemory(bytes))?;
         // SAFETY: the memory is new, aligned, and has room for this many buckets.
-        (0..count).for_each(|at| unsafe { first.add(at).write(Bucket::empty()) });
+        unsafe { Bucket::write_empty(first, count) };
         Ok(Segment { first, count, len: AtomicUsize::new(0) })
     }
 

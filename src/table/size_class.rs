@@ -12,12 +12,17 @@ const FINE: usize = 1 << 10;
 pub(super) const CLASSES: usize = FINE / UNIT + 8 * 5;
 
 /// The size of a block for this many bytes, at most 32 KiB, and the index of that size.
-#[inline]
+#[inline(always)]
 pub(super) fn size_class(bytes: usize) -> (usize, usize) {
     if bytes <= FINE {
         let units = bytes.div_ceil(UNIT);
         return (units * UNIT, units - 1);
     }
+    coarse_class(bytes)
+}
+
+/// As [`size_class`], for more than [`FINE`] bytes.
+fn coarse_class(bytes: usize) -> (usize, usize) {
     let doubling = (bytes - 1).ilog2() - FINE.ilog2();
     let step = (FINE / 8) << doubling;
     let steps = (bytes - (FINE << doubling)).div_ceil(step);

@@ -28,7 +28,7 @@ use super::refusals::Refusals;
 use super::release::{count_table_share, retire_entry};
 use super::reshape::Reshape;
 use super::segment::Segment;
-use crate::epoch::{Biased, BiasedGuard, Changing, flush, retire, without_fork};
+use crate::epoch::{Biased, BiasedGuard, Changing, Participant, current, flush, retire, without_fork};
 use crate::memory::Bounds;
 use crate::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::sync::{Padding, TryArc, on_separate_lines};
@@ -225,25 +225,27 @@ impl Table {
     /// entry back, pinned, in any case.
     pub fn insert(&self, mut entry: OwnedEntry, replace: bool, terms: &Terms) -> (Pinned, Inserted) {
         let hash = Hashed::from(IntoEntry::key(&entry)).hash();
-        let inserted = self.insert_entry(&mut entry, hash, replace, terms, || true);
+        let inserted = self.insert_entry(current(), &mut entry, hash, replace, terms, || true);
         (entry.into_pinned(), inserted)
     }
 
     /// As [`Table::insert`] with `replace`, for a value without an entry of its own. Both are short: other writers wait
     /// while they are copied.
     pub fn set(&self, key: &Hashed, value: &[u8], terms: &Terms) -> Inserted {
-        self.insert_entry(&mut BorrowedEntry { key: key.key, value }, key.hash(), true, terms, || true)
+        self.insert_entry(current(), &mut BorrowedEntry { key: key.key, value }, key.hash(), true, terms, || true)
     }
 
     /// As [`Table::set`], unless the key has an entry, which stays.
     pub fn add(&self, key: &Hashed, value: &[u8], terms: &Terms) -> Inserted {
-        self.insert_entry(&mut BorrowedEntry { key: key.key, value }, key.hash(), false, terms, || true)
+        self.insert_entry(current(), &mut BorrowedEntry { key: key.key, value }, key.hash(), false, terms, || true)
     }
 
-    /// Inserts an entry, if `is_allowed` returns true, which is called while no other thread changes the table.
+    /// Inserts an entry, if `is_allowed` returns true, which is called while no other thread changes the table. `thread`
+    /// is the calling thread's participant, if it has one already.
     #[inline(always)]
     pub(super) fn insert_entry(
         &self,
+        thread: Option<&'static Participant>,
         entry: &mut impl IntoEntry,
         hash: u64,
         replace: bool,
@@ -251,15 +253,16 @@ impl Table {
         mut is_allowed: impl FnMut() -> bool,
     ) -> Inserted {
         retire::flush_if_unblocked();
-        let _changing = Changing::begin();
-        let mut writing = self.write();
+        let changing = Changing::begin_by(thread);
+        let thread = changing.participant();
+        let mut writing = self.write_by(Some(thread));
         if !is_allowed() {
             return Inserted::Forbidden;
         }
         self.tidy(&mut writing, entry, terms);
-        let mut inserted = self.try_at_once(entry, hash, replace, terms);
+        let mut inserted = self.try_at_once(thread, entry, hash, replace, terms);
         if let Err(short) = inserted {
-            inserted = self.insert_with_room(&mut writing, short, entry, hash, replace, terms);
+            inserted = self.insert_with_room(thread, &mut writing, short, entry, hash, replace, terms);
         }
         drop(writing);
         match inserted {
@@ -278,18 +281,20 @@ impl Table {
     #[inline(never)]
     pub(super) fn try_insert_entry(
         &self,
+        thread: &'static Participant,
         entry: &mut impl IntoEntry,
         hash: u64,
         replace: bool,
         terms: &Terms,
     ) -> Result<Option<Old>, Short> {
-        self.try_at_once(entry, hash, replace, terms)
+        self.try_at_once(thread, entry, hash, replace, terms)
     }
 
     /// As [`Table::try_insert_entry`], inlined.
     #[inline(always)]
     fn try_at_once(
         &self,
+        thread: &'static Participant,
         entry: &mut impl IntoEntry,
         hash: u64,
         replace: bool,
@@ -309,9 +314,9 @@ impl Table {
             self.make_place(hash, &arena, &terms.bounds)?;
             segment = self.segment(hash);
         }
-        let made = entry.make_entry(&arena, terms)?;
-        arena.admit(entry.weight());
         let Some(segment) = segment else { return Err(Short::Failed(0)) };
+        let made = entry.make_entry(thread, &arena, terms)?;
+        arena.admit(entry.weight());
         match found {
             Some((position, old)) => {
                 segment.replace(position, made, hash);
@@ -435,7 +440,13 @@ impl Table {
     /// Makes this thread the writer.
     #[inline(always)]
     fn write(&self) -> BiasedGuard<'_, Writer> {
-        let mut writer = self.writer.lock();
+        self.write_by(current())
+    }
+
+    /// As [`Table::write`], for a thread that knows its participant.
+    #[inline(always)]
+    fn write_by(&self, thread: Option<&'static Participant>) -> BiasedGuard<'_, Writer> {
+        let mut writer = self.writer.lock_by(thread);
         if !writer.counted {
             self.recount();
             writer.counted = true;

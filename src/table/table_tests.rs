@@ -1,4 +1,5 @@
 use super::super::draft::Draft;
+use super::super::header::IN_TABLE;
 use super::*;
 use crate::epoch::{self, eventually};
 use crate::memory::Exceeded;
@@ -72,6 +73,19 @@ fn bytes_are_those_of_chunks_and_tables_and_a_pinned_entry_keeps_its_block() {
     assert!(table.bytes() >= empty);
     drop(table);
     assert_eq!(last.value(), [2; 100]);
+}
+
+#[test]
+fn the_caller_that_inserts_an_entry_pins_it_by_a_slot_while_it_has_one() {
+    let table = Table::new();
+    let insert = |key: u64| table.insert(owned_entry(&key.to_le_bytes(), &[7; 100]), true, &Terms::NONE).0;
+    let first = insert(0);
+    assert_eq!(first.shares_word(), IN_TABLE);
+    let pins: Vec<_> = (1..=200).map(insert).collect();
+    assert_eq!(pins.last().unwrap().shares_word(), IN_TABLE | 1, "a thread has fewer slots");
+    drop(table);
+    flush();
+    assert!(pins.iter().chain([&first]).all(|pin| pin.value() == [7; 100]));
 }
 
 #[test]

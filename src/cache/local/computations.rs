@@ -8,7 +8,7 @@ use crate::cache::value::{Cost, Origin, Refusal, Value};
 use crate::epoch::{self, Participant, fast_guard};
 use crate::error::Result;
 use crate::flight::Owner;
-use crate::key::check_len;
+use crate::key::{KEY_MAX, check_len};
 use crate::memory::{Bounds, limit};
 use crate::sync::TryArc;
 use crate::table::{Draft, Fresh, Hashed, Inserted, Memory, Pinned, Reservation};
@@ -18,7 +18,9 @@ impl<P: Policy> LocalCache<P> {
     /// nobody computes it. In any other case `None`, and nothing has happened.
     #[inline(always)]
     pub(in crate::cache) fn begin_at_once(&self, key: &Hashed) -> Option<TryArc<Flight>> {
-        check_len(key.key).ok()?;
+        if key.key.len() > KEY_MAX {
+            return None;
+        }
         let thread = epoch::current()?;
         let counted = self.counters.alone(thread)?;
         let free = self.flights.free(key.key, key.hash(), thread)?;
@@ -120,7 +122,7 @@ impl<P: Policy> LocalCache<P> {
         let (entry, inserted) = match refusal {
             Some(_) => (new_entry.into_pinned()?, Inserted::Forbidden),
             // If the key got a value meanwhile, that one stays: it was first.
-            None => new_entry.insert_if(&self.table, &flight.hashed(), &terms, || flight.may_store())?,
+            None => new_entry.insert_if(thread, &self.table, &flight.hashed(), &terms, || flight.may_store())?,
         };
         if !matches!(inserted, Inserted::New) {
             return Ok(self.complete_otherwise(flight, joined, entry, inserted, refusal));

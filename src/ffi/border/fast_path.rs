@@ -26,6 +26,7 @@ use crate::ffi::border::types::*;
 use crate::ffi::border::unwind::is_unwinder_ready;
 use crate::iit::{Direction, Mice, NodeSet};
 use crate::key::Element;
+use crate::table::Hashed;
 
 /// The outputs of a call that may compute: a value, and the code of the callback or NULL.
 #[derive(Clone, Copy)]
@@ -206,11 +207,12 @@ pub(in crate::ffi) fn begin_missing<C: CacheType>(
     code: *mut i32,
 ) -> Option<Pending> {
     let outputs = Outputs { value: out, code };
-    let (cache, key) = (try_fast_cache(cache)?, some_key(key)?);
     if !outputs.are_valid() || !is_unwinder_ready() {
         return None;
     }
-    let pending = cache.try_fast_begin(key)?;
+    // The cache comes last: after an acquiring load the compiler would ask for its type again.
+    let key = Hashed::inline(some_key(key)?);
+    let pending = try_fast_cache(cache)?.try_fast_begin(&key)?;
     outputs.write(phicache_value::ZERO);
     Some(pending)
 }

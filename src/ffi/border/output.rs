@@ -163,7 +163,7 @@ impl ValueOutputs for *mut phicache_value {
 
     #[inline(always)]
     fn fill(self, value: Value) -> Result<phicache_status> {
-        out(self, "out")?.fill(value);
+        try_out(self).ok_or_else(|| null("out"))?.write(value.into());
         Ok(PHICACHE_OK)
     }
 }

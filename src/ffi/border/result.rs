@@ -1,6 +1,6 @@
 //! The type behind `phicache_result`: a callback writes its value into it.
 
-use std::mem;
+use std::mem::{self, MaybeUninit};
 
 use crate::cache::{Cost, Lookup, Pending, Value, not_stored};
 use crate::error::{Error, Result};
@@ -21,12 +21,13 @@ pub(in crate::ffi) struct ResultWriter {
 
 /// What a callback has written so far.
 enum Written {
-    /// Bytes in the entry; none at first.
+    /// A value of this length, at the beginning of these bytes, which is copied into an entry when it is complete; an
+    /// empty one at first.
+    Short(u8, Short),
+    /// Bytes in the entry.
     Bytes(Reservation),
     /// A MICE record in the entry, to be sealed.
     Record(Reservation),
-    /// A value of this length, at the beginning of these bytes, which is copied into an entry when it is complete.
-    Short(u8, Short),
     /// Nothing: its last reservation failed. If the callback ignores that, its value must not be cached.
     Failed(Error),
 }
@@ -35,9 +36,9 @@ enum Written {
 /// has the bytes, and no more of them than the other variants of [`Written`] take.
 const SHORT: usize = 32;
 
-/// The bytes of a short value.
+/// The bytes of a short value; initialized unless that is empty.
 #[repr(align(16))]
-struct Short([u8; SHORT]);
+struct Short(MaybeUninit<[u8; SHORT]>);
 
 /// The receiver of the computed value.
 pub(in crate::ffi) enum Task {
@@ -109,7 +110,7 @@ impl Task {
 
 impl ResultWriter {
     pub(in crate::ffi) fn new(task: Task) -> Self {
-        ResultWriter { mark: MARK, task, written: Written::Bytes(Reservation::default()) }
+        ResultWriter { mark: MARK, task, written: Written::Short(0, Short::NONE) }
     }
 
     /// The key, which stays where it is until the computation ends.
@@ -164,9 +165,12 @@ impl ResultWriter {
         if let Some(short) = self.try_short(len) {
             return Some(short);
         }
-        match (&self.task, &mut self.written) {
-            (Task::Shared(pending), Written::Bytes(reservation)) => {
-                pending.reserve_at_once(reservation, len, zeroed).map(<[u8]>::as_mut_ptr)
+        match (&self.task, &self.written) {
+            (Task::Shared(pending), Written::Short(..)) => {
+                let mut reservation = Reservation::default();
+                let start = pending.reserve_at_once(&mut reservation, len, zeroed)?.as_mut_ptr();
+                self.written = Written::Bytes(reservation);
+                Some(start)
             }
             _ => None,
         }
@@ -176,9 +180,14 @@ impl ResultWriter {
     #[inline(always)]
     fn try_short(&mut self, len: usize) -> Option<*mut u8> {
         let len = u8::try_from(len).ok().filter(|len| usize::from(*len) <= SHORT)?;
-        self.written = Written::Short(len, Short([0; SHORT]));
+        if !matches!(self.written, Written::Short(..)) {
+            self.written = Written::Short(0, Short::NONE);
+        }
         match &mut self.written {
-            Written::Short(_, Short(bytes)) => Some(bytes.as_mut_ptr()),
+            Written::Short(short_len, short) => {
+                *short_len = len;
+                Some(short.0.write([0; SHORT]).as_mut_ptr())
+            }
             _ => None,
         }
     }
@@ -243,9 +252,16 @@ impl ResultWriter {
 }
 
 impl Short {
+    /// Those of an empty value.
+    const NONE: Short = Short(MaybeUninit::uninit());
+
     /// The value, of this length.
     fn value(&self, len: u8) -> &[u8] {
-        &self.0[..usize::from(len).min(SHORT)]
+        if len == 0 {
+            return &[];
+        }
+        // SAFETY: the value is not empty, so `try_short` has written all bytes.
+        unsafe { &self.0.assume_init_ref()[..usize::from(len).min(SHORT)] }
     }
 }
 
