@@ -412,6 +412,7 @@ static void no_cut_or_key_is_written_over_what_it_is_made_of(void) {
     const uint64_t zero[3] = {0, 0, 0};
     char buffer[PHICACHE_KEY_BUFFER] = "phi";
     size_t len = 99;
+    phicache_status status;
     CHECK_STATUS(phicache_cut_partition(3, PHICACHE_EFFECT, mechanisms, purviews, 2, purviews),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_CONTAINS(phicache_last_error(), "out_severed overlaps purviews");
@@ -420,8 +421,8 @@ static void no_cut_or_key_is_written_over_what_it_is_made_of(void) {
                  PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_STATUS(phicache_cut_matrix(3, (const uint8_t *)mechanisms, PHICACHE_ROW_MAJOR, mechanisms),
                  PHICACHE_ERROR_INVALID_ARGUMENT);
-    CHECK_STATUS(phicache_subsystem_key(subsystem, buffer, PHICACHE_CAUSE, 1, 2, (uint8_t *)buffer, sizeof buffer, &len),
-                 PHICACHE_ERROR_INVALID_ARGUMENT);
+    status = phicache_subsystem_key(subsystem, buffer, PHICACHE_CAUSE, 1, 2, (uint8_t *)buffer, sizeof buffer, &len);
+    CHECK_STATUS(status, PHICACHE_ERROR_INVALID_ARGUMENT);
     CHECK_CONTAINS(phicache_last_error(), "buffer overlaps prefix");
     CHECK_UINT(len, 0);
     CHECK_OK(phicache_subsystem_free(subsystem));

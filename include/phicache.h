@@ -59,8 +59,8 @@
  *    the cache is freed. A value that is never released is never freed.
  *  - A handle must not be freed while another thread is inside a call with it.
  *  - A callback must return: it must not throw, longjmp or end its thread.
- *  - A thread must not be cancelled (pthread_cancel) during a call, which may read a file: that ends the process, without
- *    a message. Disable cancellation around calls (pthread_setcancelstate).
+ *  - A thread must not be cancelled (pthread_cancel) during a call, which may read a file: that ends the process,
+ *    without a message. Disable cancellation around calls (pthread_setcancelstate).
  *  - If the system's allocator fails, a call returns PHICACHE_ERROR_OUT_OF_MEMORY. See "Memory" for the exceptions.
  *
  * Conventions
@@ -562,8 +562,8 @@ typedef struct phicache_memory_limit {
 } phicache_memory_limit;
 
 /**
- * Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not. So it
- * is the reverse of `memcmp`.
+ * Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not. So
+ * it is the reverse of `memcmp`.
  *
  * For values that may differ in their last bits, such as sums of floating-point numbers in another order. `kept` is
  * the value that the cache has, `computed` the one that was computed again. All are valid during the call. As a
@@ -3326,9 +3326,9 @@ phicache_status phicache_memo_wrapped(phicache_memo *memo, phicache_compute *out
 /**
  * Makes a method: a function and a prefix, under which caches keep its values.
  *
- * @param prefix     [nullable] The first element of each key, before the arguments; NULL is "none". Functions with one
- *                   prefix would read each other's values where they use one cache: a call that finds no value there is
- *                   an error if another method, or a memo, has used the prefix on that cache and still exists.
+ * @param prefix     [nullable] The first element of each key, before the arguments; NULL is "none". Functions with
+ *                   one prefix would read each other's values where they use one cache: a call that finds no value
+ *                   there is an error if another method, or a memo, has used the prefix on that cache and still exists.
  * @param flags      0, or `PHICACHE_METHOD_REPERTOIRE`.
  * @param compute    Computes a value of the function; its `call_data` is the object.
  * @param user_data  [nullable] Passed to `compute` in every call.

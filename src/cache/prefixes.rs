@@ -43,8 +43,8 @@ impl Prefixes {
 fn in_use(prefix: Option<&str>) -> Error {
     let name = prefix.map_or("no prefix".into(), |prefix| format!("the prefix \"{prefix}\""));
     Error::invalid(format!(
-        "another function on this cache has {name}; both would read each other's values; give each function a prefix of \
-         its own. If both are of one function, such as one in each object of a class, or in each file that includes a \
-         header, share one memo or method"
+        "another function on this cache has {name}; both would read each other's values; give each function a prefix \
+         of its own. If both are of one function, such as one in each object of a class, or in each file that includes \
+         a header, share one memo or method"
     ))
 }

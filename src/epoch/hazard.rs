@@ -27,8 +27,8 @@ impl HazardSlot {
     }
 
     /// Release, so that a collection that sees this address also sees that the reads of the slot's previous user have
-    /// ended. The Release at the end of the section orders this store before it. A thread that publishes an object stores
-    /// before that: who unlinks the object sees the address.
+    /// ended. The Release at the end of the section orders this store before it. A thread that publishes an object
+    /// stores before that: who unlinks the object sees the address.
     #[inline(always)]
     pub(super) fn protect(&self, address: *mut ()) {
         self.0.store(address, Ordering::Release);

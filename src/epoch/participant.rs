@@ -174,8 +174,8 @@ impl Participant {
         self.try_fast_protect(address).or_else(|| self.protect_in_another(address))
     }
 
-    /// As [`Participant::protect`], but tries only a few slots. Programs hold a few values at a time: then the first slots
-    /// are taken, and the next one becomes the first to try.
+    /// As [`Participant::protect`], but tries only a few slots. Programs hold a few values at a time: then the first
+    /// slots are taken, and the next one becomes the first to try.
     #[inline(always)]
     pub(crate) fn try_fast_protect(&'static self, address: *mut ()) -> Option<&'static HazardSlot> {
         let next = &self.next_slot;

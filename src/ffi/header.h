@@ -59,8 +59,8 @@
  *    the cache is freed. A value that is never released is never freed.
  *  - A handle must not be freed while another thread is inside a call with it.
  *  - A callback must return: it must not throw, longjmp or end its thread.
- *  - A thread must not be cancelled (pthread_cancel) during a call, which may read a file: that ends the process, without
- *    a message. Disable cancellation around calls (pthread_setcancelstate).
+ *  - A thread must not be cancelled (pthread_cancel) during a call, which may read a file: that ends the process,
+ *    without a message. Disable cancellation around calls (pthread_setcancelstate).
  *  - If the system's allocator fails, a call returns PHICACHE_ERROR_OUT_OF_MEMORY. See "Memory" for the exceptions.
  *
  * Conventions

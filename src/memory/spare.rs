@@ -1,6 +1,6 @@
-//! Spare memory, for small allocations without which a computed value would be lost: its own block, and what calls that
-//! reach outside of this process need, such as paths, names and texts of failures. Code that makes those cannot report a
-//! failed allocation, and would end the process.
+//! Spare memory, for small allocations without which a computed value would be lost: its own block, and what calls
+//! that reach outside of this process need, such as paths, names and texts of failures. Code that makes those cannot
+//! report a failed allocation, and would end the process.
 
 use std::hint::black_box;
 

@@ -1,7 +1,7 @@
 //! Pins, which keep an entry alive, even after it is removed or its table is freed.
 //!
-//! A pin that is made in a read section, or for the caller whose entry enters a table, protects the entry's address by a
-//! hazard slot of its thread, with one plain store. If the thread's slots are taken, and for a clone, the pin has a
+//! A pin that is made in a read section, or for the caller whose entry enters a table, protects the entry's address by
+//! a hazard slot of its thread, with one plain store. If the thread's slots are taken, and for a clone, the pin has a
 //! counted share instead. Any thread may release a pin.
 
 use std::ffi::c_void;
@@ -64,8 +64,8 @@ impl Pinned {
         Pinned { header: entry.header(), slot: ptr::null() }
     }
 
-    /// Pins the entry by a slot of this thread instead of the counted share, for an entry that no other thread knows and
-    /// a chunk that its table keeps. Returns the number of counted shares that are left; the caller stores it.
+    /// Pins the entry by a slot of this thread instead of the counted share, for an entry that no other thread knows
+    /// and a chunk that its table keeps. Returns the number of counted shares that are left; the caller stores it.
     ///
     /// # Safety
     /// The share is the only one in the entry, and others keep the chunk alive.

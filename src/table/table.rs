@@ -240,8 +240,8 @@ impl Table {
         self.insert_entry(current(), &mut BorrowedEntry { key: key.key, value }, key.hash(), false, terms, || true)
     }
 
-    /// Inserts an entry, if `is_allowed` returns true, which is called while no other thread changes the table. `thread`
-    /// is the calling thread's participant, if it has one already.
+    /// Inserts an entry, if `is_allowed` returns true, which is called while no other thread changes the table.
+    /// `thread` is the calling thread's participant, if it has one already.
     #[inline(always)]
     pub(super) fn insert_entry(
         &self,

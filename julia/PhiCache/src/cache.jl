@@ -272,8 +272,8 @@ function description(cache::AbstractCache)
     end
 end
 
-# The memos and methods that use a cache, so that no two use the same prefix. Not serialized: in another process the lists
-# are empty.
+# The memos and methods that use a cache, so that no two use the same prefix. Not serialized: in another process the
+# lists are empty.
 struct Memos
     entries::Vector{WeakRef}
     # The name of the function of each method, by prefix.

@@ -8,12 +8,13 @@
     cause_repertoire = CachedMethod(compute_cause_repertoire; prefix="cause", repertoire=true)
     cause_repertoire(subsystem.cache, subsystem, mechanism, purview)
 
-The key is `prefix` and the arguments, without the object, so the cache must belong to one object, and each method on it
-needs a prefix of its own. A call that finds no value is an error if a method of a function with another name has used
-the prefix on that cache; closures and functions without a name are not noticed, and return each other's values. Arguments that dispatch
-tells apart have different keys: an `Int`, an `Int32`, a `Float64` and a `Bool` of equal value, or an enum, a tuple and
-a vector. For text, node sets, directions, `Int`, vectors of `Float64` and tuples of these the key is the same as in C
-and C++. A `repertoire` method calls `f` directly while the configuration of the cache has `cache_repertoires` off.
+The key is `prefix` and the arguments, without the object, so the cache must belong to one object, and each method on
+it needs a prefix of its own. A call that finds no value is an error if a method of a function with another name has
+used the prefix on that cache; closures and functions without a name are not noticed, and return each other's values.
+Arguments that dispatch tells apart have different keys: an `Int`, an `Int32`, a `Float64` and a `Bool` of equal
+value, or an enum, a tuple and a vector. For text, node sets, directions, `Int`, vectors of `Float64` and tuples of
+these the key is the same as in C and C++. A `repertoire` method calls `f` directly while the configuration of the
+cache has `cache_repertoires` off.
 
 The key does not contain the definition of `f` either. After you have redefined `f`, or a function that it calls, use
 `empty!` on the caches of the objects, or another prefix. On a [`DiskCache`](@ref) the prefix has a version, such as
@@ -60,8 +61,8 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vara
     return complete_with(V, cache, step, value, nothing)::V
 end
 
-# Two methods with the same prefix on one cache would read each other's values. Functions with one name are taken for one
-# that was redefined, and those without a name cannot be told from it.
+# Two methods with the same prefix on one cache would read each other's values. Functions with one name are taken for
+# one that was redefined, and those without a name cannot be told from it.
 function check_prefix(method, cache)
     name = method.original isa Function ? nameof(method.original) : nameof(typeof(method.original))
     startswith(string(name), '#') && return

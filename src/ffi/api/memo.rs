@@ -249,9 +249,10 @@ pub unsafe extern "C" fn phicache_memo_wrapped(
 
 /// Makes a method: a function and a prefix, under which caches keep its values.
 ///
-/// @param prefix     [nullable] The first element of each key, before the arguments; NULL is "none". Functions with one
-///                   prefix would read each other's values where they use one cache: a call that finds no value there is
-///                   an error if another method, or a memo, has used the prefix on that cache and still exists.
+/// @param prefix     [nullable] The first element of each key, before the arguments; NULL is "none". Functions with
+///                   one prefix would read each other's values where they use one cache: a call that finds no value
+///                   there is an error if another method, or a memo, has used the prefix on that cache and still
+///                   exists.
 /// @param flags      0, or `PHICACHE_METHOD_REPERTOIRE`.
 /// @param compute    Computes a value of the function; its `call_data` is the object.
 /// @param user_data  [nullable] Passed to `compute` in every call.

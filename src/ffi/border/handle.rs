@@ -2,9 +2,9 @@
 //! in it.
 //!
 //! A slot stays readable forever. So a handle that was freed, or is of another type, is detected: it is INVALID_HANDLE,
-//! until its slot is reused, which is that of the handle that was freed first. All slots have the same size, so that a freed one is of use to every type: it has room for
-//! a cache, of which programs make most, and for the address of a larger one. Freeing a handle does not block, so
-//! that finalizers of other languages may do it on any thread.
+//! until its slot is reused, which is that of the handle that was freed first. All slots have the same size, so that a
+//! freed one is of use to every type: it has room for a cache, of which programs make most, and for the address of a
+//! larger one. Freeing a handle does not block, so that finalizers of other languages may do it on any thread.
 
 use std::alloc::{Layout, alloc};
 use std::cell::UnsafeCell;

@@ -549,8 +549,8 @@ pub type phicache_compute = Option<
     ) -> i32,
 >;
 
-/// Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not. So it
-/// is the reverse of `memcmp`.
+/// Tells whether two values of a key count as equal, for verified mode: 0 is a difference, any other number is not. So
+/// it is the reverse of `memcmp`.
 ///
 /// For values that may differ in their last bits, such as sums of floating-point numbers in another order. `kept` is
 /// the value that the cache has, `computed` the one that was computed again. All are valid during the call. As a
