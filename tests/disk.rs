@@ -375,3 +375,19 @@ fn what_is_kept_of_a_removed_segment_hides_no_newer_value() {
     assert_eq!(get(&third, &number(0)).as_deref(), Some(&b"new"[..]));
     assert!(get(&third, &number(16)).is_some());
 }
+
+#[test]
+fn what_a_process_left_that_was_killed_when_it_had_sealed_a_segment_is_removed() {
+    let scratch = Scratch::fast();
+    let space = open(scratch.path(), at_once());
+    store(&space, b"k", b"v");
+    store(&space, b"long", &[1; 50_000]);
+    drop(space);
+    // It had removed the old file last.
+    let sealed = files_ending(scratch.path(), ".seg").remove(0);
+    fs::copy(&sealed, sealed.with_extension("live")).unwrap();
+    let space = open(scratch.path(), at_once());
+    assert_eq!(get(&space, b"k").as_deref(), Some(&b"v"[..]));
+    assert_eq!(files_ending(scratch.path(), ".live"), Vec::<std::path::PathBuf>::new());
+    assert_eq!(get(&space, b"long"), Some(vec![1; 50_000]));
+}

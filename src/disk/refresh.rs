@@ -118,6 +118,9 @@ impl Space {
     /// Compares the directory with what is known; returns whether all segments could be opened.
     fn list(&self, first: bool) -> Outcome<bool> {
         let names = with_descriptor(|| files::list(&self.folder)).map_err(Failure::of("list", &self.folder))?;
+        if first && !self.options.read_only {
+            repair::remove_unfinished(&self.folder, &names);
+        }
         let present = segments_in(&names);
         let state = |name: &Name| {
             let at = present.binary_search_by(|(its, _)| its.cmp(name)).ok()?;
