@@ -5,10 +5,13 @@ mod disk_sample;
 use std::fs;
 use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
 
 use disk_sample::{
-    FINGERPRINT, Scratch, at_once, files, files_ending, get, huge_segment, number, open, store, value_files,
+    FINGERPRINT, Scratch, at_once, copy, files, files_ending, get, huge_segment, number, open, store, value_files,
 };
 use phicache::disk::{Directory, Entry, Options, Space, Stored, inspect};
 
@@ -143,7 +146,7 @@ fn the_bound_holds() {
 }
 
 /// Stores one value in a new segment.
-fn store_new(path: &std::path::Path, max_bytes: Option<u64>) {
+fn store_new(path: &Path, max_bytes: Option<u64>) {
     store(&open(path, Options { max_bytes, ..at_once() }), b"k", b"v");
 }
 
@@ -388,6 +391,81 @@ fn what_a_process_left_that_was_killed_when_it_had_sealed_a_segment_is_removed()
     fs::copy(&sealed, sealed.with_extension("live")).unwrap();
     let space = open(scratch.path(), at_once());
     assert_eq!(get(&space, b"k").as_deref(), Some(&b"v"[..]));
-    assert_eq!(files_ending(scratch.path(), ".live"), Vec::<std::path::PathBuf>::new());
+    assert_eq!(files_ending(scratch.path(), ".live"), Vec::<PathBuf>::new());
     assert_eq!(get(&space, b"long"), Some(vec![1; 50_000]));
+}
+
+/// Makes segments old enough to be joined.
+fn age(path: &Path) {
+    let long_ago = SystemTime::now() - Duration::from_secs(1000);
+    for path in files_ending(path, ".seg") {
+        let file = fs::File::open(path).unwrap();
+        file.set_times(fs::FileTimes::new().set_modified(long_ago)).unwrap();
+    }
+}
+
+#[test]
+fn segments_are_joined_with_their_neighbours_only() {
+    let scratch = Scratch::fast();
+    let seldom = Options { refresh: Duration::from_secs(3600), ..Options::default() };
+    let small = |keys: Range<u32>| keys.for_each(|key| store(&open(scratch.path(), at_once()), &number(key), b"old"));
+    small(0..16);
+    let between = open(scratch.path(), seldom);
+    store(&between, b"another", b"value");
+    small(16..31);
+    age(scratch.path());
+    let segments = || files_ending(scratch.path(), ".seg").len();
+    assert_eq!(segments(), 31);
+    // Opening it joins the first 16.
+    let opened = || {
+        let space = open(scratch.path(), at_once());
+        (0..31).for_each(|key| assert_eq!(get(&space, &number(key)).as_deref(), Some(&b"old"[..]), "{key}"));
+        space
+    };
+    opened();
+    assert_eq!(segments(), 16);
+    opened();
+    assert_eq!(segments(), 16, "one row is too short");
+    // Its segment is newer than the joined one.
+    store(&between, &number(3), b"new");
+    drop(between);
+    let space = open(scratch.path(), at_once());
+    assert_eq!(get(&space, &number(3)).as_deref(), Some(&b"new"[..]));
+}
+
+#[test]
+fn what_others_join_is_found_at_every_moment() {
+    let original = Scratch::fast();
+    for segment in 0..16 {
+        let space = open(original.path(), at_once());
+        (0..500).for_each(|key| store(&space, &number(segment * 500 + key), b"value"));
+    }
+    // The moment is short.
+    for _ in 0..20 {
+        let scratch = Scratch::fast();
+        copy(original.path(), scratch.path());
+        age(scratch.path());
+        let reader = open(scratch.path(), Options { refresh: Duration::from_secs(3600), ..Options::default() });
+        let count = || assert_eq!(reader.len().unwrap(), 16 * 500);
+        count();
+        assert_eq!(open(scratch.path(), at_once()).len().unwrap(), 16 * 500);
+        assert_eq!(files_ending(scratch.path(), ".seg").len(), 1);
+        let (begun, is_done) = (Barrier::new(3), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    begun.wait();
+                    while !is_done.load(Relaxed) {
+                        count();
+                    }
+                });
+            }
+            begun.wait();
+            // A removal looks at what the others have done.
+            let removed = reader.remove(b"missing");
+            is_done.store(true, Relaxed);
+            assert!(!removed.unwrap());
+        });
+        assert_eq!(reader.segments(), 1);
+    }
 }

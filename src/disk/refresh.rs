@@ -160,7 +160,6 @@ impl Space {
                 self.note(number, records, Growth::Sealed)?;
             }
         }
-        self.change(|catalog| catalog.drop_segments(&gone));
         for New { segment, footer, growth } in new {
             segment.note_open();
             let noted = self.change(|catalog| {
@@ -170,6 +169,8 @@ impl Space {
             });
             complete &= self.watch(noted.map_err(|error| self.not_indexed(error))).is_ok();
         }
+        // Last: what was joined is found at every moment.
+        self.change(|catalog| catalog.drop_segments(&gone));
         if first && complete && !self.options.read_only {
             // Many small segments are no more than slow.
             let _ = self.watch(compact::compact(self));
