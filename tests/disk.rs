@@ -325,33 +325,67 @@ fn what_took_long_to_compute_stays_when_the_directory_is_full() {
     assert!(left(true) == 400 && left(false) < 20_000, "{} {}", left(true), left(false));
 }
 
-#[test]
-fn what_was_replaced_or_removed_does_not_come_back_when_the_directory_is_full() {
-    let scratch = Scratch::fast();
-    let options = Options { max_bytes: Some(1 << 20), ..at_once() };
-    let put = |space: &Space, key: &[u8], value: &[u8], cost_ns| {
-        assert_eq!(space.store(Entry { key, value, cost_ns }).unwrap(), Stored::Stored);
-    };
-    // Old values that took long, in a segment of a process that is gone.
-    let old = open(scratch.path(), options);
-    [&b"replaced"[..], b"removed"].iter().for_each(|key| put(&old, key, b"old", 1 << 50));
-    drop(old);
-    // They are replaced and removed by another process, in a segment that is cheap to lose.
-    let new = open(scratch.path(), options);
-    put(&new, b"replaced", b"new", 1);
-    assert!(new.remove(b"removed").unwrap());
-    drop(new);
-    let filler = open(scratch.path(), options);
+/// Stores a value that took this number of nanoseconds.
+fn put(space: &Space, key: &[u8], value: &[u8], cost_ns: u64) {
+    assert_eq!(space.store(Entry { key, value, cost_ns }).unwrap(), Stored::Stored);
+}
+
+/// Stores what is worth keeping, three times as much as fits; calls `check` in between.
+fn overfill(path: &Path, options: Options, check: impl Fn(&Space, u32)) -> Space {
+    let filler = open(path, options);
     for key in 0..3000 {
         put(&filler, &number(key), &[1; 1000], 1 << 30);
         if key.is_multiple_of(100) {
-            let space = open(scratch.path(), options);
-            assert_ne!(get(&space, b"replaced").as_deref(), Some(&b"old"[..]), "after {key} stores");
-            assert_eq!(get(&space, b"removed"), None, "after {key} stores");
+            check(&open(path, options), key);
         }
     }
     assert!(filler.health().evicted().entries > 1000);
-    assert_eq!(get(&filler, b"replaced"), None, "its segment is worth least");
+    filler
+}
+
+#[test]
+fn what_was_replaced_or_removed_does_not_come_back_when_the_directory_is_full() {
+    let options = Options { max_bytes: Some(1 << 20), ..at_once() };
+    for is_alive in [false, true] {
+        let scratch = Scratch::fast();
+        // Old values that took long, in a segment of a process that is gone, or that may still append to it.
+        let old = open(scratch.path(), options);
+        [&b"replaced"[..], b"removed"].iter().for_each(|key| put(&old, key, b"old", 1 << 50));
+        let alive = is_alive.then_some(old);
+        // They are replaced and removed by another process, in a segment that is cheap to lose.
+        let new = open(scratch.path(), options);
+        put(&new, b"replaced", b"new", 1);
+        assert!(new.remove(b"removed").unwrap());
+        drop(new);
+        let filler = overfill(scratch.path(), options, |space, key| {
+            assert_ne!(get(space, b"replaced").as_deref(), Some(&b"old"[..]), "after {key} stores");
+            assert_eq!(get(space, b"removed"), None, "after {key} stores");
+        });
+        let expected = is_alive.then_some(&b"new"[..]);
+        assert_eq!(get(&filler, b"replaced").as_deref(), expected, "its segment is worth least");
+        drop(alive);
+    }
+}
+
+#[test]
+fn what_was_replaced_or_removed_before_it_was_seen_does_not_come_back() {
+    let scratch = Scratch::fast();
+    let options = Options { max_bytes: Some(1 << 20), ..at_once() };
+    let seldom = Options { refresh: Duration::from_secs(3600), ..options };
+    let (old, new) = (open(scratch.path(), seldom), open(scratch.path(), seldom));
+    put(&old, b"begins", b"the older segment", 1);
+    put(&new, b"begins too", b"the newer segment", 1);
+    // Nobody has looked at what the other has stored.
+    for key in [&b"replaced"[..], b"removed"] {
+        put(&old, key, b"old", 1 << 50);
+        put(&new, key, b"new", 1);
+    }
+    assert!(new.remove(b"removed").unwrap());
+    drop((new, old));
+    overfill(scratch.path(), options, |space, key| {
+        assert_ne!(get(space, b"replaced").as_deref(), Some(&b"old"[..]), "after {key} stores");
+        assert_eq!(get(space, b"removed"), None, "after {key} stores");
+    });
 }
 
 #[test]

@@ -11,10 +11,10 @@ use std::time::SystemTime;
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{FileKind, HEADER, Header, TRAILER, Trailer, seconds};
+use super::format::{FileKind, Footer, HEADER, Header, Kind, TRAILER, Trailer, seconds};
 use super::names::{Name, State};
 use super::open_files::with_descriptor;
-use super::segment::{is_there, value_folder};
+use super::segment::{Segment, is_there, value_folder};
 use super::{leases, repair};
 
 /// Files take whole blocks of this size.
@@ -109,6 +109,32 @@ fn worth(usage: &Usage) -> (f64, bool) {
     read().unwrap_or((0.0, true))
 }
 
+/// Whether an older segment of the space that stays, such as that of a process which may still append to it, has a record
+/// of a key that this segment has too. The older record must not be found again.
+fn hides(directory: &Directory, usage: &Usage) -> Outcome<bool> {
+    let parts = |name: Name| match Segment::open(directory, &usage.folder, name, None, false)
+        .and_then(|segment| segment.map(|segment| Arc::new(segment).parts()).transpose())
+    {
+        Err(failure) if failure.is_absence() || failure.is_foreign() => Ok(None),
+        parts => Ok(parts?.map(|(footer, _)| footer)),
+    };
+    let names = list(&usage.folder)?;
+    let mut older: Vec<Name> = names.iter().filter_map(|file| Name::of_file(file)).map(|(name, _)| name).collect();
+    older.retain(|name| *name < usage.name);
+    let Some(Footer { mut hashes, .. }) = (if older.is_empty() { None } else { parts(usage.name.clone())? }) else {
+        return Ok(false);
+    };
+    hashes.sort_unstable();
+    for name in older {
+        let Some(footer) = parts(name)? else { continue };
+        let mut values = footer.parts().filter(|(.., extent)| extent.kind() != Kind::Damaged);
+        if values.any(|(hash, ..)| hashes.binary_search(&hash).is_ok()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Removes what a process left that was killed while it made or removed something: nobody finds it, and it counts for
 /// nobody.
 fn clean(directory: &Directory) -> Outcome<()> {
@@ -194,9 +220,12 @@ pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage) ->
     }
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.2.name.cmp(&b.2.name)));
     let mut failed = Ok(());
-    for (.., usage) in ranked {
+    for (_, replaces, usage) in ranked {
         if total <= most {
             return Ok(removed);
+        }
+        if replaces && hides(directory, &usage).unwrap_or(true) {
+            continue;
         }
         let kept = open(&usage);
         let path = usage.folder.join(usage.name.file(usage.state));

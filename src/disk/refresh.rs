@@ -205,13 +205,14 @@ impl Space {
 
     /// A segment that was not known.
     fn open_new(&self, name: Name, state: State, first: bool) -> Outcome<Opened> {
-        let segment = match Segment::open(&self.directory, &self.folder, name, &self.digest, !self.options.read_only) {
-            Ok(Some(segment)) => Arc::new(segment),
-            Ok(None) => return Ok(Opened::Foreign),
-            Err(failure) if failure.is_absence() => return Ok(Opened::Gone),
-            Err(failure) if failure.is_foreign() => return Ok(Opened::Foreign),
-            Err(failure) => return Err(failure),
-        };
+        let segment =
+            match Segment::open(&self.directory, &self.folder, name, Some(&self.digest), !self.options.read_only) {
+                Ok(Some(segment)) => Arc::new(segment),
+                Ok(None) => return Ok(Opened::Foreign),
+                Err(failure) if failure.is_absence() => return Ok(Opened::Gone),
+                Err(failure) if failure.is_foreign() => return Ok(Opened::Foreign),
+                Err(failure) => return Err(failure),
+            };
         let mut is_sealed = state == State::Sealed;
         if !is_sealed && first && !self.options.read_only {
             // If it cannot be sealed now, it is read as it is.

@@ -205,7 +205,13 @@ impl Space {
     }
 
     /// Seals a segment, or removes it if it has no record.
-    fn end_segment(&self, writer: Writer) {
+    fn end_segment(&self, mut writer: Writer) {
+        if !writer.is_lost() && writer.end > HEADER as u64 {
+            // Another process may have stored a key in an older segment, unseen. It must not be found when this segment
+            // is removed first.
+            let is_seen = self.watch(self.refresh()).is_ok();
+            writer.replaces |= !is_seen || self.catalog.read().own_replaces();
+        }
         let has_ended = match writer.is_lost() {
             true => false,
             false if writer.end > HEADER as u64 => self.watch(writer.seal()).is_ok(),
@@ -424,7 +430,8 @@ impl Space {
         writer.replaces = footer.replaces;
         writer.seal().inspect_err(|_| writer.discard())?;
         let name = writer.segment.name.clone();
-        let Some(new) = Segment::open(&self.directory, &self.folder, name, &self.digest, true)?.map(Arc::new) else {
+        let Some(new) = Segment::open(&self.directory, &self.folder, name, Some(&self.digest), true)?.map(Arc::new)
+        else {
             return Ok(());
         };
         new.note_open();
