@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use disk_sample::{
@@ -325,6 +325,28 @@ fn what_took_long_to_compute_stays_when_the_directory_is_full() {
     assert!(left(true) == 400 && left(false) < 20_000, "{} {}", left(true), left(false));
 }
 
+#[test]
+fn what_is_kept_of_a_removed_segment_is_found_at_every_moment() {
+    let scratch = Scratch::fast();
+    let options = Options { max_bytes: Some(4 << 20), ..at_once() };
+    let (writer, reader) = (open(scratch.path(), options), open(scratch.path(), options));
+    let stored = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for key in 0..20_000 {
+                let cost_ns = if key % 100 == 0 { 1_000_000_000 } else { 1000 };
+                put(&writer, &number(key), &[key as u8; 300], cost_ns);
+                stored.store(key + 1, Relaxed);
+            }
+        });
+        while stored.load(Relaxed) < 20_000 {
+            let keys = (0..stored.load(Relaxed)).step_by(100);
+            assert_eq!(get(&reader, b"missing"), None);
+            keys.for_each(|key| assert!(get(&reader, &number(key)).is_some(), "{key} is missing"));
+        }
+    });
+}
+
 /// Stores a value that took this number of nanoseconds.
 fn put(space: &Space, key: &[u8], value: &[u8], cost_ns: u64) {
     assert_eq!(space.store(Entry { key, value, cost_ns }).unwrap(), Stored::Stored);
@@ -501,5 +523,32 @@ fn what_others_join_is_found_at_every_moment() {
             assert!(!removed.unwrap());
         });
         assert_eq!(reader.segments(), 1);
+    }
+}
+
+#[test]
+fn what_was_cleared_does_not_come_back_from_a_process_that_seals_it() {
+    let original = Scratch::fast();
+    let writer = open(original.path(), Options::default());
+    (0..30).for_each(|key| store(&writer, &number(key), &vec![key as u8; 30_000]));
+    for _ in 0..30 {
+        let scratch = Scratch::fast();
+        // Nobody has locked it there.
+        copy(original.path(), scratch.path());
+        let begun = Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let space = open(scratch.path(), Options::default());
+                begun.wait();
+                space.len().unwrap();
+            });
+            begun.wait();
+            let directory = Directory::new(scratch.path(), false, false).unwrap();
+            directory.discard(&directory.space(&FINGERPRINT, "values")).unwrap();
+            store(&open(scratch.path(), Options::default()), b"k", b"v");
+        });
+        let space = open(scratch.path(), at_once());
+        assert_eq!(get(&space, b"k").as_deref(), Some(&b"v"[..]));
+        assert_eq!(space.len().unwrap(), 1);
     }
 }

@@ -182,10 +182,9 @@ fn retire(directory: &Directory, bytes: u64, most: u64) -> u64 {
 }
 
 /// Removes segments until all together take at most `most` bytes, as far as that is possible: live segments of living
-/// processes stay. Values of older formats go first. Each segment is shown to `open` before it is removed, so that it
-/// can be read afterwards; that returns how many of its bytes may be kept elsewhere. Returns which segments were
-/// removed.
-pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage) -> u64) -> Outcome<Vec<Usage>> {
+/// processes stay. Values of older formats go first. Before a segment is removed, `rescue` may copy some of it; that
+/// returns the bytes of the copy. Returns which segments were removed.
+pub fn enforce(directory: &Directory, most: u64, mut rescue: impl FnMut(&Usage) -> u64) -> Outcome<Vec<Usage>> {
     clean(directory)?;
     let mut found = survey(directory)?;
     let mut total: u64 = found.iter().map(|usage| usage.bytes).sum();
@@ -227,13 +226,14 @@ pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage) ->
         if replaces && hides(directory, &usage).unwrap_or(true) {
             continue;
         }
-        let kept = open(&usage);
+        // First: what is kept is found at every moment.
+        total += rescue(&usage);
         let path = usage.folder.join(usage.name.file(usage.state));
         match files::remove(&path).map_err(Failure::of("remove", &path)) {
             Ok(()) => {
                 // What stays is removed by the next survey.
                 let _ = files::remove_tree(&value_folder(&usage.folder, &usage.name));
-                total -= usage.bytes - kept;
+                total -= usage.bytes;
                 removed.push(usage);
             }
             // One of another user, perhaps.

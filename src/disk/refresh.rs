@@ -239,9 +239,9 @@ impl Space {
         match repair::abandoned(&self.folder, &segment.name, State::Live) {
             Ok(Some(right)) => repair::seal(&right, &self.directory, &self.folder, segment).map(|()| true),
             Ok(None) => Ok(false),
-            Err(failure) if failure.is_absence() => Ok(false),
             Err(failure) => Err(failure),
         }
+        .or_else(|failure| if failure.is_absence() { Ok(false) } else { Err(failure) })
     }
 
     /// Reads what others have appended to their live segments.

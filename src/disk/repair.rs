@@ -86,6 +86,8 @@ pub fn seal(_right: &Abandoned, directory: &Directory, folder: &Path, segment: &
             finish(&to, &segment.header, &footer, end).map_err(Failure::of("write", &new))?;
             // What its owner had on the storage device stays there.
             files::sync(&to).map_err(Failure::of("sync", &new))?;
+            // If it is gone, somebody has removed it, perhaps with the directory, and the copy may be in a new one.
+            files::stat(&live).map_err(Failure::of("look at", &live))?;
             files::rename(&new, &folder.join(segment.name.file(State::Sealed))).map_err(Failure::of("rename", &new))
         };
         copy().inspect_err(|_: &Failure| {
