@@ -347,6 +347,34 @@ fn what_is_kept_of_a_removed_segment_is_found_at_every_moment() {
     });
 }
 
+#[test]
+fn what_was_replaced_does_not_come_back_if_both_segments_go_during_a_listing() {
+    let original = Scratch::fast();
+    let options = Options { max_bytes: Some(1 << 20), ..at_once() };
+    let segment = |key: &[u8], value: &[u8], cost_ns| put(&open(original.path(), options), key, value, cost_ns);
+    segment(b"k", b"old", 1);
+    (0..10).for_each(|key| segment(&number(key), &[1; 14_000], 1));
+    segment(b"k", b"new", 1);
+    (10..60).for_each(|key| segment(&number(key), &[1; 14_000], 1 << 50));
+    for round in 0..200 {
+        let scratch = Scratch::fast();
+        copy(original.path(), scratch.path());
+        let [writer, reader] = [0, 1].map(|_| open(scratch.path(), options));
+        let begun = Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                begun.wait();
+                // Makes room for it.
+                put(&writer, b"long", &[1; 250_000], 1);
+            });
+            begun.wait();
+            std::thread::sleep(Duration::from_micros(round % 20 * 500));
+            assert_ne!(get(&reader, b"k").as_deref(), Some(&b"old"[..]), "round {round}");
+        });
+        assert_eq!(get(&open(scratch.path(), options), b"k"), None);
+    }
+}
+
 /// Stores a value that took this number of nanoseconds.
 fn put(space: &Space, key: &[u8], value: &[u8], cost_ns: u64) {
     assert_eq!(space.store(Entry { key, value, cost_ns }).unwrap(), Stored::Stored);

@@ -112,21 +112,29 @@ fn worth(usage: &Usage) -> (f64, bool) {
 /// Whether an older segment of the space that stays, such as that of a process which may still append to it, has a record
 /// of a key that this segment has too. The older record must not be found again.
 fn hides(directory: &Directory, usage: &Usage) -> Outcome<bool> {
-    let parts = |name: Name| match Segment::open(directory, &usage.folder, name, None, false)
-        .and_then(|segment| segment.map(|segment| Arc::new(segment).parts()).transpose())
-    {
-        Err(failure) if failure.is_absence() || failure.is_foreign() => Ok(None),
-        parts => Ok(parts?.map(|(footer, _)| footer)),
+    let parts = |name: Name| -> Outcome<Footer> {
+        match Segment::open(directory, &usage.folder, name, None, false) {
+            Ok(Some(segment)) => Ok(Arc::new(segment).parts()?.0),
+            Err(failure) if !failure.is_foreign() => Err(failure),
+            // Nobody reads it.
+            _ => Ok(Footer::default()),
+        }
     };
     let names = list(&usage.folder)?;
     let mut older: Vec<Name> = names.iter().filter_map(|file| Name::of_file(file)).map(|(name, _)| name).collect();
     older.retain(|name| *name < usage.name);
-    let Some(Footer { mut hashes, .. }) = (if older.is_empty() { None } else { parts(usage.name.clone())? }) else {
+    if older.is_empty() {
         return Ok(false);
+    }
+    let mut hashes = match parts(usage.name.clone()) {
+        // Another process has removed it.
+        Err(failure) if failure.is_absence() => return Ok(false),
+        newer => newer?.hashes,
     };
     hashes.sort_unstable();
     for name in older {
-        let Some(footer) = parts(name)? else { continue };
+        // If it is gone, what is worth it may be in a newer one.
+        let footer = parts(name)?;
         let mut values = footer.parts().filter(|(.., extent)| extent.kind() != Kind::Damaged);
         if values.any(|(hash, ..)| hashes.binary_search(&hash).is_ok()) {
             return Ok(true);
