@@ -109,8 +109,8 @@ fn worth(usage: &Usage) -> (f64, bool) {
     read().unwrap_or((0.0, true))
 }
 
-/// Whether an older segment of the space that stays, such as that of a process which may still append to it, has a record
-/// of a key that this segment has too. The older record must not be found again.
+/// Whether an older segment of the space that stays, such as that of a process which may still append to it, has a
+/// record of a key that this segment has too. The older record must not be found again.
 fn hides(directory: &Directory, usage: &Usage) -> Outcome<bool> {
     let parts = |name: Name| -> Outcome<Footer> {
         match Segment::open(directory, &usage.folder, name, None, false) {

@@ -375,10 +375,10 @@ impl Space {
         removed.into_iter().for_each(|(.., evicted)| self.health.count_evicted(evicted));
     }
 
-    /// Keeps what is worth it from a segment that is about to be removed: what this process has read, and what took long
-    /// to compute. Copies it into a segment in the place of the removed one, of at most `most` bytes: in a newer one, it
-    /// would hide what another process stores that has not seen it yet. Returns what is not kept, and the bytes of the
-    /// copy.
+    /// Keeps what is worth it from a segment that is about to be removed: what this process has read, and what took
+    /// long to compute. Copies it into a segment in the place of the removed one, of at most `most` bytes: in a newer
+    /// one, it would hide what another process stores that has not seen it yet. Returns what is not kept, and the bytes
+    /// of the copy.
     fn rescue(&self, removed: &Arc<Segment>, most: u64) -> Outcome<(Evicted, u64)> {
         // A listing would show the copy before it is known.
         let _listed = self.listed.lock();
