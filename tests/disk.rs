@@ -5,10 +5,13 @@ mod disk_sample;
 use std::fs;
 use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
 
 use disk_sample::{
-    FINGERPRINT, Scratch, at_once, files, files_ending, get, huge_segment, number, open, store, value_files,
+    FINGERPRINT, Scratch, at_once, copy, files, files_ending, get, huge_segment, number, open, store, value_files,
 };
 use phicache::disk::{Directory, Entry, Options, Space, Stored, inspect};
 
@@ -143,7 +146,7 @@ fn the_bound_holds() {
 }
 
 /// Stores one value in a new segment.
-fn store_new(path: &std::path::Path, max_bytes: Option<u64>) {
+fn store_new(path: &Path, max_bytes: Option<u64>) {
     store(&open(path, Options { max_bytes, ..at_once() }), b"k", b"v");
 }
 
@@ -346,32 +349,116 @@ fn what_took_long_to_compute_stays_when_the_directory_is_full() {
 }
 
 #[test]
-fn what_was_replaced_or_removed_does_not_come_back_when_the_directory_is_full() {
+fn what_is_kept_of_a_removed_segment_is_found_at_every_moment() {
     let scratch = Scratch::fast();
+    let options = Options { max_bytes: Some(4 << 20), ..at_once() };
+    let (writer, reader) = (open(scratch.path(), options), open(scratch.path(), options));
+    let stored = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for key in 0..20_000 {
+                let cost_ns = if key % 100 == 0 { 1_000_000_000 } else { 1000 };
+                put(&writer, &number(key), &[key as u8; 300], cost_ns);
+                stored.store(key + 1, Relaxed);
+            }
+        });
+        while stored.load(Relaxed) < 20_000 {
+            let keys = (0..stored.load(Relaxed)).step_by(100);
+            assert_eq!(get(&reader, b"missing"), None);
+            keys.for_each(|key| assert!(get(&reader, &number(key)).is_some(), "{key} is missing"));
+        }
+    });
+}
+
+#[test]
+fn what_was_replaced_does_not_come_back_if_both_segments_go_during_a_listing() {
+    let original = Scratch::fast();
     let options = Options { max_bytes: Some(1 << 20), ..at_once() };
-    let put = |space: &Space, key: &[u8], value: &[u8], cost_ns| {
-        assert_eq!(space.store(Entry { key, value, cost_ns }).unwrap(), Stored::Stored);
-    };
-    // Old values that took long, in a segment of a process that is gone.
-    let old = open(scratch.path(), options);
-    [&b"replaced"[..], b"removed"].iter().for_each(|key| put(&old, key, b"old", 1 << 50));
-    drop(old);
-    // They are replaced and removed by another process, in a segment that is cheap to lose.
-    let new = open(scratch.path(), options);
-    put(&new, b"replaced", b"new", 1);
-    assert!(new.remove(b"removed").unwrap());
-    drop(new);
-    let filler = open(scratch.path(), options);
+    let segment = |key: &[u8], value: &[u8], cost_ns| put(&open(original.path(), options), key, value, cost_ns);
+    segment(b"k", b"old", 1);
+    (0..10).for_each(|key| segment(&number(key), &[1; 14_000], 1));
+    segment(b"k", b"new", 1);
+    (10..60).for_each(|key| segment(&number(key), &[1; 14_000], 1 << 50));
+    for round in 0..200 {
+        let scratch = Scratch::fast();
+        copy(original.path(), scratch.path());
+        let [writer, reader] = [0, 1].map(|_| open(scratch.path(), options));
+        let begun = Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                begun.wait();
+                // Makes room for it.
+                put(&writer, b"long", &[1; 250_000], 1);
+            });
+            begun.wait();
+            std::thread::sleep(Duration::from_micros(round % 20 * 500));
+            assert_ne!(get(&reader, b"k").as_deref(), Some(&b"old"[..]), "round {round}");
+        });
+        assert_eq!(get(&open(scratch.path(), options), b"k"), None);
+    }
+}
+
+/// Stores a value that took this number of nanoseconds.
+fn put(space: &Space, key: &[u8], value: &[u8], cost_ns: u64) {
+    assert_eq!(space.store(Entry { key, value, cost_ns }).unwrap(), Stored::Stored);
+}
+
+/// Stores what is worth keeping, three times as much as fits; calls `check` in between.
+fn overfill(path: &Path, options: Options, check: impl Fn(&Space, u32)) -> Space {
+    let filler = open(path, options);
     for key in 0..3000 {
         put(&filler, &number(key), &[1; 1000], 1 << 30);
         if key.is_multiple_of(100) {
-            let space = open(scratch.path(), options);
-            assert_ne!(get(&space, b"replaced").as_deref(), Some(&b"old"[..]), "after {key} stores");
-            assert_eq!(get(&space, b"removed"), None, "after {key} stores");
+            check(&open(path, options), key);
         }
     }
     assert!(filler.health().evicted().entries > 1000);
-    assert_eq!(get(&filler, b"replaced"), None, "its segment is worth least");
+    filler
+}
+
+#[test]
+fn what_was_replaced_or_removed_does_not_come_back_when_the_directory_is_full() {
+    let options = Options { max_bytes: Some(1 << 20), ..at_once() };
+    for is_alive in [false, true] {
+        let scratch = Scratch::fast();
+        // Old values that took long, in a segment of a process that is gone, or that may still append to it.
+        let old = open(scratch.path(), options);
+        [&b"replaced"[..], b"removed"].iter().for_each(|key| put(&old, key, b"old", 1 << 50));
+        let alive = is_alive.then_some(old);
+        // They are replaced and removed by another process, in a segment that is cheap to lose.
+        let new = open(scratch.path(), options);
+        put(&new, b"replaced", b"new", 1);
+        assert!(new.remove(b"removed").unwrap());
+        drop(new);
+        let filler = overfill(scratch.path(), options, |space, key| {
+            assert_ne!(get(space, b"replaced").as_deref(), Some(&b"old"[..]), "after {key} stores");
+            assert_eq!(get(space, b"removed"), None, "after {key} stores");
+        });
+        let expected = is_alive.then_some(&b"new"[..]);
+        assert_eq!(get(&filler, b"replaced").as_deref(), expected, "its segment is worth least");
+        drop(alive);
+    }
+}
+
+#[test]
+fn what_was_replaced_or_removed_before_it_was_seen_does_not_come_back() {
+    let scratch = Scratch::fast();
+    let options = Options { max_bytes: Some(1 << 20), ..at_once() };
+    let seldom = Options { refresh: Duration::from_secs(3600), ..options };
+    let (old, new) = (open(scratch.path(), seldom), open(scratch.path(), seldom));
+    put(&old, b"begins", b"the older segment", 1);
+    put(&new, b"begins too", b"the newer segment", 1);
+    // Nobody has looked at what the other has stored.
+    for key in [&b"replaced"[..], b"removed"] {
+        put(&old, key, b"old", 1 << 50);
+        put(&new, key, b"new", 1);
+    }
+    assert!(new.remove(b"removed").unwrap());
+    drop((new, old));
+    overfill(scratch.path(), options, |space, key| {
+        assert_ne!(get(space, b"replaced").as_deref(), Some(&b"old"[..]), "after {key} stores");
+        assert_eq!(get(space, b"removed"), None, "after {key} stores");
+    });
 }
 
 #[test]
@@ -397,4 +484,122 @@ fn what_is_kept_of_a_removed_segment_hides_no_newer_value() {
     let third = open(scratch.path(), options);
     assert_eq!(get(&third, &number(0)).as_deref(), Some(&b"new"[..]));
     assert!(get(&third, &number(16)).is_some());
+}
+
+#[test]
+fn what_a_process_left_that_was_killed_when_it_had_sealed_a_segment_is_removed() {
+    let scratch = Scratch::fast();
+    let space = open(scratch.path(), at_once());
+    store(&space, b"k", b"v");
+    store(&space, b"long", &[1; 50_000]);
+    drop(space);
+    // It had removed the old file last.
+    let sealed = files_ending(scratch.path(), ".seg").remove(0);
+    fs::copy(&sealed, sealed.with_extension("live")).unwrap();
+    let space = open(scratch.path(), at_once());
+    assert_eq!(get(&space, b"k").as_deref(), Some(&b"v"[..]));
+    assert_eq!(files_ending(scratch.path(), ".live"), Vec::<PathBuf>::new());
+    assert_eq!(get(&space, b"long"), Some(vec![1; 50_000]));
+}
+
+/// Makes segments old enough to be joined.
+fn age(path: &Path) {
+    let long_ago = SystemTime::now() - Duration::from_secs(1000);
+    for path in files_ending(path, ".seg") {
+        let file = fs::File::open(path).unwrap();
+        file.set_times(fs::FileTimes::new().set_modified(long_ago)).unwrap();
+    }
+}
+
+#[test]
+fn segments_are_joined_with_their_neighbours_only() {
+    let scratch = Scratch::fast();
+    let seldom = Options { refresh: Duration::from_secs(3600), ..Options::default() };
+    let small = |keys: Range<u32>| keys.for_each(|key| store(&open(scratch.path(), at_once()), &number(key), b"old"));
+    small(0..16);
+    let between = open(scratch.path(), seldom);
+    store(&between, b"another", b"value");
+    small(16..31);
+    age(scratch.path());
+    let segments = || files_ending(scratch.path(), ".seg").len();
+    assert_eq!(segments(), 31);
+    // Opening it joins the first 16.
+    let opened = || {
+        let space = open(scratch.path(), at_once());
+        (0..31).for_each(|key| assert_eq!(get(&space, &number(key)).as_deref(), Some(&b"old"[..]), "{key}"));
+        space
+    };
+    opened();
+    assert_eq!(segments(), 16);
+    opened();
+    assert_eq!(segments(), 16, "one row is too short");
+    // Its segment is newer than the joined one.
+    store(&between, &number(3), b"new");
+    drop(between);
+    let space = open(scratch.path(), at_once());
+    assert_eq!(get(&space, &number(3)).as_deref(), Some(&b"new"[..]));
+}
+
+#[test]
+fn what_others_join_is_found_at_every_moment() {
+    let original = Scratch::fast();
+    for segment in 0..16 {
+        let space = open(original.path(), at_once());
+        (0..500).for_each(|key| store(&space, &number(segment * 500 + key), b"value"));
+    }
+    // The moment is short.
+    for _ in 0..20 {
+        let scratch = Scratch::fast();
+        copy(original.path(), scratch.path());
+        age(scratch.path());
+        let reader = open(scratch.path(), Options { refresh: Duration::from_secs(3600), ..Options::default() });
+        let count = || assert_eq!(reader.len().unwrap(), 16 * 500);
+        count();
+        assert_eq!(open(scratch.path(), at_once()).len().unwrap(), 16 * 500);
+        assert_eq!(files_ending(scratch.path(), ".seg").len(), 1);
+        let (begun, is_done) = (Barrier::new(3), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    begun.wait();
+                    while !is_done.load(Relaxed) {
+                        count();
+                    }
+                });
+            }
+            begun.wait();
+            // A removal looks at what the others have done.
+            let removed = reader.remove(b"missing");
+            is_done.store(true, Relaxed);
+            assert!(!removed.unwrap());
+        });
+        assert_eq!(reader.segments(), 1);
+    }
+}
+
+#[test]
+fn what_was_cleared_does_not_come_back_from_a_process_that_seals_it() {
+    let original = Scratch::fast();
+    let writer = open(original.path(), Options::default());
+    (0..30).for_each(|key| store(&writer, &number(key), &vec![key as u8; 30_000]));
+    for _ in 0..30 {
+        let scratch = Scratch::fast();
+        // Nobody has locked it there.
+        copy(original.path(), scratch.path());
+        let begun = Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let space = open(scratch.path(), Options::default());
+                begun.wait();
+                space.len().unwrap();
+            });
+            begun.wait();
+            let directory = Directory::new(scratch.path(), false, false).unwrap();
+            directory.discard(&directory.space(&FINGERPRINT, "values")).unwrap();
+            store(&open(scratch.path(), Options::default()), b"k", b"v");
+        });
+        let space = open(scratch.path(), at_once());
+        assert_eq!(get(&space, b"k").as_deref(), Some(&b"v"[..]));
+        assert_eq!(space.len().unwrap(), 1);
+    }
 }

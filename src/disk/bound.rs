@@ -11,10 +11,10 @@ use std::time::SystemTime;
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::format::{FileKind, HEADER, Header, TRAILER, Trailer, seconds};
+use super::format::{FileKind, Footer, HEADER, Header, Kind, TRAILER, Trailer, seconds};
 use super::names::{Name, State};
 use super::open_files::with_descriptor;
-use super::segment::{is_there, value_folder};
+use super::segment::{Segment, is_there, value_folder};
 use super::{leases, repair};
 
 /// Files take whole blocks of this size.
@@ -109,6 +109,40 @@ fn worth(usage: &Usage) -> (f64, bool) {
     read().unwrap_or((0.0, true))
 }
 
+/// Whether an older segment of the space that stays, such as that of a process which may still append to it, has a
+/// record of a key that this segment has too. The older record must not be found again.
+fn hides(directory: &Directory, usage: &Usage) -> Outcome<bool> {
+    let parts = |name: Name| -> Outcome<Footer> {
+        match Segment::open(directory, &usage.folder, name, None, false) {
+            Ok(Some(segment)) => Ok(Arc::new(segment).parts()?.0),
+            Err(failure) if !failure.is_foreign() => Err(failure),
+            // Nobody reads it.
+            _ => Ok(Footer::default()),
+        }
+    };
+    let names = list(&usage.folder)?;
+    let mut older: Vec<Name> = names.iter().filter_map(|file| Name::of_file(file)).map(|(name, _)| name).collect();
+    older.retain(|name| *name < usage.name);
+    if older.is_empty() {
+        return Ok(false);
+    }
+    let mut hashes = match parts(usage.name.clone()) {
+        // Another process has removed it.
+        Err(failure) if failure.is_absence() => return Ok(false),
+        newer => newer?.hashes,
+    };
+    hashes.sort_unstable();
+    for name in older {
+        // If it is gone, what is worth it may be in a newer one.
+        let footer = parts(name)?;
+        let mut values = footer.parts().filter(|(.., extent)| extent.kind() != Kind::Damaged);
+        if values.any(|(hash, ..)| hashes.binary_search(&hash).is_ok()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Removes what a process left that was killed while it made or removed something: nobody finds it, and it counts for
 /// nobody.
 fn clean(directory: &Directory) -> Outcome<()> {
@@ -156,10 +190,9 @@ fn retire(directory: &Directory, bytes: u64, most: u64) -> u64 {
 }
 
 /// Removes segments until all together take at most `most` bytes, as far as that is possible: live segments of living
-/// processes stay. Values of older formats go first. Each segment is shown to `open` before it is removed, so that it
-/// can be read afterwards; that returns how many of its bytes may be kept elsewhere. Returns which segments were
-/// removed.
-pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage) -> u64) -> Outcome<Vec<Usage>> {
+/// processes stay. Values of older formats go first. Before a segment is removed, `rescue` may copy some of it; that
+/// returns the bytes of the copy. Returns which segments were removed.
+pub fn enforce(directory: &Directory, most: u64, mut rescue: impl FnMut(&Usage) -> u64) -> Outcome<Vec<Usage>> {
     clean(directory)?;
     let mut found = survey(directory)?;
     let mut total: u64 = found.iter().map(|usage| usage.bytes).sum();
@@ -194,17 +227,21 @@ pub fn enforce(directory: &Directory, most: u64, mut open: impl FnMut(&Usage) ->
     }
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.2.name.cmp(&b.2.name)));
     let mut failed = Ok(());
-    for (.., usage) in ranked {
+    for (_, replaces, usage) in ranked {
         if total <= most {
             return Ok(removed);
         }
-        let kept = open(&usage);
+        if replaces && hides(directory, &usage).unwrap_or(true) {
+            continue;
+        }
+        // First: what is kept is found at every moment.
+        total += rescue(&usage);
         let path = usage.folder.join(usage.name.file(usage.state));
         match files::remove(&path).map_err(Failure::of("remove", &path)) {
             Ok(()) => {
                 // What stays is removed by the next survey.
                 let _ = files::remove_tree(&value_folder(&usage.folder, &usage.name));
-                total -= usage.bytes - kept;
+                total -= usage.bytes;
                 removed.push(usage);
             }
             // One of another user, perhaps.

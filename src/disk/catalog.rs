@@ -48,6 +48,8 @@ pub struct Catalog {
     rejected: BTreeSet<String>,
     /// The greatest order that was seen.
     newest: u64,
+    /// Whether the segment of this process has a record of a key that an older one has too.
+    own_replaces: bool,
 }
 
 /// Where a record is.
@@ -129,8 +131,14 @@ impl Catalog {
         Some(own.segment.clone())
     }
 
+    /// Whether an older record was found whose key has a newer one in the segment of this process.
+    pub fn own_replaces(&self) -> bool {
+        self.own_replaces
+    }
+
     /// Adds a segment without records, and returns its number.
     pub fn add(&mut self, segment: Arc<Segment>, growth: Growth) -> Result<u16> {
+        self.own_replaces &= growth != Growth::Own;
         self.note_order(segment.name.order);
         let known = Some(Known { segment, growth });
         if let Some(free) = self.known.iter().position(Option::is_none) {
@@ -164,6 +172,7 @@ impl Catalog {
         let old = self.index.insert(hash, new)?;
         if let Some(old) = old.filter(|old| self.is_newer(*old, new)) {
             self.index.insert(hash, old)?;
+            self.own_replaces |= old.segment != number && self.is_own(old.segment);
             return Ok(());
         }
         let is_removal = |place: Place| Extent::from_bits(place.extent).kind() == Kind::Removed;
@@ -182,6 +191,11 @@ impl Catalog {
             self.note(number, hash, offset, extent)?;
         }
         Ok(())
+    }
+
+    fn is_own(&self, number: u16) -> bool {
+        let known = self.known.get(usize::from(number)).and_then(Option::as_ref);
+        known.is_some_and(|known| known.growth == Growth::Own)
     }
 
     fn is_newer(&self, place: Place, than: Place) -> bool {

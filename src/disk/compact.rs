@@ -73,15 +73,14 @@ fn join(space: &Space, run: &[Arc<Segment>]) -> Outcome<()> {
     let directory = &space.directory;
     let modes = (directory.directory_mode(), directory.file_mode());
     let mut writer = Writer::create(&space.folder, modes, space.digest, run[run.len() - 1].name.order + 1)?;
-    let copied = copy(space, run, &mut writer).and_then(|()| match writer.end > HEADER as u64 {
+    let copied = copy(space, run, &mut writer).and_then(|()| match writer.seal_copy(run)? {
         // What is on the storage device stays there.
-        true => writer.seal().and_then(|()| writer.sync()),
-        false => Ok(()),
+        true => writer.sync().map(|()| true),
+        false => Ok(writer.end == HEADER as u64),
     });
-    if copied.is_err() || writer.end == HEADER as u64 {
-        writer.discard();
+    if !copied.inspect_err(|_| writer.discard())? {
+        return Ok(());
     }
-    copied?;
     for segment in run {
         let path = space.folder.join(segment.name.file(State::Sealed));
         files::remove(&path).map_err(Failure::of("remove", &path))?;

@@ -9,10 +9,9 @@ use super::bundle_reader::{Bundle, Item};
 use super::context;
 use super::description::Description;
 use super::directory::{Directory, decode};
-use super::failure::{Failure, Outcome};
-use super::files;
-use super::format::{Content, Extent, Footer, HEADER, Header};
-use super::names::{Name, State};
+use super::failure::Outcome;
+use super::format::{Content, Extent, Footer, HEADER};
+use super::names::State;
 use super::repair;
 use super::segment::{Segment, is_value};
 use super::value_files::OpenValue;
@@ -98,7 +97,7 @@ fn add_space(directory: &Directory, folder: &Arc<Path>, verify: bool, report: &m
         }
         report.segments += 1;
         let is_written = usage.state == State::Live && !is_abandoned(folder, &usage);
-        let opened = open(directory, folder, usage.name, usage.state);
+        let opened = Segment::open(directory, folder, usage.name, None, false);
         let Ok(Some(segment)) = opened.map(|opened| opened.map(Arc::new)) else {
             report.damaged += 1;
             continue;
@@ -120,18 +119,6 @@ fn add_space(directory: &Directory, folder: &Arc<Path>, verify: bool, report: &m
 /// Whether the owner of a live segment is gone.
 fn is_abandoned(folder: &Path, usage: &bound::Usage) -> bool {
     matches!(repair::abandoned(folder, &usage.name, usage.state), Ok(Some(_)))
-}
-
-/// A segment of any identity and role.
-fn open(directory: &Directory, folder: &Arc<Path>, name: Name, state: State) -> Outcome<Option<Segment>> {
-    let path = folder.join(name.file(state));
-    let file = files::open(&path).map_err(Failure::of("open", &path))?;
-    let mut bytes = [0; HEADER];
-    let len = files::read_at(&file, &mut bytes, 0).map_err(Failure::of("read", &path))?;
-    match Header::decode(&bytes[..len]) {
-        Some(header) => Segment::open(directory, folder, name, &header.space, false),
-        None => Ok(None),
-    }
 }
 
 /// With `verify`, reads the files of values too.

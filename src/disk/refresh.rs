@@ -4,6 +4,7 @@
 //! segment of other processes (one read each).
 
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -19,6 +20,9 @@ use super::stamp::Stamp;
 use super::{compact, repair};
 use crate::error::{Error, Result};
 use crate::sync::{monotonic_ns, process};
+
+/// A directory is listed at most this number of times in a refresh.
+const LISTINGS: usize = 4;
 
 /// A segment that a listing shows for the first time.
 struct New {
@@ -116,8 +120,33 @@ impl Space {
     }
 
     /// Compares the directory with what is known; returns whether all segments could be opened.
+    ///
+    /// Others may remove segments meanwhile: an older one after it was read, and then the newer one before that was
+    /// read, which has replaced or removed its records. So it is listed again until that cannot have happened.
     fn list(&self, first: bool) -> Outcome<bool> {
+        for _ in 0..LISTINGS {
+            let Some(complete) = self.list_once(first)? else { continue };
+            if first && complete && !self.options.read_only {
+                // Many small segments are no more than slow.
+                let _ = self.watch(compact::compact(self));
+            }
+            return Ok(complete);
+        }
+        Ok(false)
+    }
+
+    /// `None` if segments were removed meanwhile.
+    fn list_once(&self, first: bool) -> Outcome<Option<bool>> {
+        let modified = || {
+            let metadata = files::stat(&self.folder).map_err(Failure::of("look at", &self.folder))?;
+            Ok((metadata.mtime(), metadata.mtime_nsec()))
+        };
+        let before = modified()?;
         let names = with_descriptor(|| files::list(&self.folder)).map_err(Failure::of("list", &self.folder))?;
+        let is_whole = modified()? == before;
+        if first && !self.options.read_only {
+            repair::remove_unfinished(&self.folder, &names);
+        }
         let present = segments_in(&names);
         let state = |name: &Name| {
             let at = present.binary_search_by(|(its, _)| its.cmp(name)).ok()?;
@@ -146,7 +175,7 @@ impl Space {
         known.sort_by(|a, b| a.1.name.cmp(&b.1.name));
         let is_known = |name: &Name| known.binary_search_by(|(_, segment, _)| segment.name.cmp(name)).is_ok();
         let unknown = present.into_iter().filter(|(name, _)| !is_known(name));
-        let (new, mut complete) = self.open_all(unknown, first);
+        let (new, mut complete, are_there) = self.open_all(unknown, first);
         // What was appended before a segment was sealed is read a last time.
         for (number, segment, from) in sealed {
             let Some(from) = from else {
@@ -157,7 +186,6 @@ impl Space {
                 self.note(number, records, Growth::Sealed)?;
             }
         }
-        self.change(|catalog| catalog.drop_segments(&gone));
         for New { segment, footer, growth } in new {
             segment.note_open();
             let noted = self.change(|catalog| {
@@ -167,16 +195,15 @@ impl Space {
             });
             complete &= self.watch(noted.map_err(|error| self.not_indexed(error))).is_ok();
         }
-        if first && complete && !self.options.read_only {
-            // Many small segments are no more than slow.
-            let _ = self.watch(compact::compact(self));
-        }
-        Ok(complete)
+        // Last: what was joined is found at every moment.
+        self.change(|catalog| catalog.drop_segments(&gone));
+        Ok((is_whole && are_there).then_some(complete))
     }
 
-    /// Opens segments that were not known; returns also whether all could be opened.
-    fn open_all(&self, unknown: impl Iterator<Item = (Name, State)>, first: bool) -> (Vec<New>, bool) {
-        let (mut new, mut complete) = (Vec::new(), true);
+    /// Opens segments that were not known; returns also whether all could be opened that were there, and whether all
+    /// were.
+    fn open_all(&self, unknown: impl Iterator<Item = (Name, State)>, first: bool) -> (Vec<New>, bool, bool) {
+        let (mut new, mut complete, mut are_there) = (Vec::new(), true, true);
         for (name, state) in unknown {
             let (file, order) = (name.file(state), name.order);
             if self.catalog.read().has_rejected(&file) {
@@ -184,7 +211,7 @@ impl Space {
             }
             match self.watch(self.open_new(name, state, first)) {
                 Ok(Opened::New(opened)) => new.push(opened),
-                Ok(Opened::Gone) => (),
+                Ok(Opened::Gone) => are_there = false,
                 Ok(Opened::Foreign) => {
                     self.health.count_damaged();
                     self.change(|catalog| catalog.reject(file));
@@ -196,18 +223,19 @@ impl Space {
                 }
             }
         }
-        (new, complete)
+        (new, complete, are_there)
     }
 
     /// A segment that was not known.
     fn open_new(&self, name: Name, state: State, first: bool) -> Outcome<Opened> {
-        let segment = match Segment::open(&self.directory, &self.folder, name, &self.digest, !self.options.read_only) {
-            Ok(Some(segment)) => Arc::new(segment),
-            Ok(None) => return Ok(Opened::Foreign),
-            Err(failure) if failure.is_absence() => return Ok(Opened::Gone),
-            Err(failure) if failure.is_foreign() => return Ok(Opened::Foreign),
-            Err(failure) => return Err(failure),
-        };
+        let segment =
+            match Segment::open(&self.directory, &self.folder, name, Some(&self.digest), !self.options.read_only) {
+                Ok(Some(segment)) => Arc::new(segment),
+                Ok(None) => return Ok(Opened::Foreign),
+                Err(failure) if failure.is_absence() => return Ok(Opened::Gone),
+                Err(failure) if failure.is_foreign() => return Ok(Opened::Foreign),
+                Err(failure) => return Err(failure),
+            };
         let mut is_sealed = state == State::Sealed;
         if !is_sealed && first && !self.options.read_only {
             // If it cannot be sealed now, it is read as it is.
@@ -234,9 +262,9 @@ impl Space {
         match repair::abandoned(&self.folder, &segment.name, State::Live) {
             Ok(Some(right)) => repair::seal(&right, &self.directory, &self.folder, segment).map(|()| true),
             Ok(None) => Ok(false),
-            Err(failure) if failure.is_absence() => Ok(false),
             Err(failure) => Err(failure),
         }
+        .or_else(|failure| if failure.is_absence() { Ok(false) } else { Err(failure) })
     }
 
     /// Reads what others have appended to their live segments.

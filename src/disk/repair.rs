@@ -86,6 +86,8 @@ pub fn seal(_right: &Abandoned, directory: &Directory, folder: &Path, segment: &
             finish(&to, &segment.header, &footer, end).map_err(Failure::of("write", &new))?;
             // What its owner had on the storage device stays there.
             files::sync(&to).map_err(Failure::of("sync", &new))?;
+            // If it is gone, somebody has removed it, perhaps with the directory, and the copy may be in a new one.
+            files::stat(&live).map_err(Failure::of("look at", &live))?;
             files::rename(&new, &folder.join(segment.name.file(State::Sealed))).map_err(Failure::of("rename", &new))
         };
         copy().inspect_err(|_: &Failure| {
@@ -100,14 +102,17 @@ pub fn seal(_right: &Abandoned, directory: &Directory, folder: &Path, segment: &
     removed
 }
 
-/// Removes what processes left that were killed before they had finished a file.
+/// Removes what processes left that were killed before they had finished a file, or when they had sealed a copy of it.
 pub fn remove_unfinished(folder: &Path, names: &[String]) {
-    let new = names.iter().filter_map(|file| Name::of_file(file)).filter(|(_, state)| *state == State::New);
-    for (name, state) in new {
+    for (name, state) in names.iter().filter_map(|file| Name::of_file(file)) {
         let path = folder.join(name.file(state));
-        // Its owner makes it and then locks it.
-        let Ok(metadata) = files::stat(&path) else { continue };
-        if age(&metadata).is_none_or(|age| age > LOCKED) && matches!(abandoned(folder, &name, state), Ok(Some(_))) {
+        let is_left = match state {
+            // Its owner makes it and then locks it.
+            State::New => files::stat(&path).is_ok_and(|metadata| age(&metadata).is_none_or(|age| age > LOCKED)),
+            State::Live => names.contains(&name.file(State::Sealed)),
+            State::Sealed => false,
+        };
+        if is_left && matches!(abandoned(folder, &name, state), Ok(Some(_))) {
             let _ = files::remove(&path);
         }
     }

@@ -42,13 +42,13 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// The segment of this name in a folder. `None` if the file is not a segment of this space, or somebody may have
-    /// written it who is not trusted.
+    /// The segment of this name in a folder. `None` if the file is not a segment of this space, or of any if none is
+    /// given; or if somebody may have written it who is not trusted.
     pub fn open(
         directory: &Directory,
         folder: &Arc<Path>,
         name: Name,
-        space: &[u8; 32],
+        space: Option<&[u8; 32]>,
         notes_reads: bool,
     ) -> Outcome<Option<Self>> {
         let (file, path) = open_file(folder, &name)?;
@@ -56,7 +56,8 @@ impl Segment {
         let mut header = [0; HEADER];
         let len = files::read_at(&file, &mut header, 0).map_err(Failure::of("read", &path))?;
         let Some(header) = Header::decode(&header[..len]) else { return Ok(None) };
-        let belongs = header.kind == FileKind::Segment && header.space == *space && header.order == name.order;
+        let is_of_space = space.is_none_or(|space| header.space == *space);
+        let belongs = header.kind == FileKind::Segment && is_of_space && header.order == name.order;
         if !belongs || !directory.trusts(&metadata) {
             return Ok(None);
         }

@@ -205,7 +205,13 @@ impl Space {
     }
 
     /// Seals a segment, or removes it if it has no record.
-    fn end_segment(&self, writer: Writer) {
+    fn end_segment(&self, mut writer: Writer) {
+        if !writer.is_lost() && writer.end > HEADER as u64 {
+            // Another process may have stored a key in an older segment, unseen. It must not be found when this segment
+            // is removed first.
+            let is_seen = self.watch(self.refresh()).is_ok();
+            writer.replaces |= !is_seen || self.catalog.read().own_replaces();
+        }
         let has_ended = match writer.is_lost() {
             true => false,
             false if writer.end > HEADER as u64 => self.watch(writer.seal()).is_ok(),
@@ -312,7 +318,7 @@ impl Space {
             // Values are found without it.
             let _ = self.watch(context::write(&self.directory, identity, context));
         }
-        // Segments that are about to be removed are opened now, so that what is worth keeping can be copied.
+        // What is worth keeping is copied from segments that are known.
         self.refresh()?;
         if self.catalog.read().segments().count() > FRAGMENTED {
             let _listed = self.listed.lock();
@@ -320,14 +326,17 @@ impl Space {
         }
         self.renew_bound()?;
         let room = self.segment_bytes().max(bound::rounded(in_file)) + LONGEST_RECORD as u64;
-        let mut opened = Vec::new();
+        let mut copied = Vec::new();
         let removed = bound::enforce(&self.directory, self.max_bytes().saturating_sub(room), |usage| {
-            let Some((_, segment)) = (usage.folder == self.folder).then(|| self.known(&usage.name)).flatten() else {
-                return 0;
-            };
-            opened.extend(segment.file().ok());
-            usage.bytes / RESCUED
+            let known = (usage.folder == self.folder).then(|| self.known(&usage.name)).flatten();
+            let Some((number, segment)) = known else { return 0 };
+            // What cannot be kept is lost, as the rest of the segment.
+            let (evicted, kept) = self.watch(self.rescue(&segment, usage.bytes / RESCUED)).unwrap_or_default();
+            copied.push((number, segment, evicted));
+            kept
         })?;
+        copied.retain(|(_, segment, _)| removed.iter().any(|usage| usage.name == segment.name));
+        self.leave_removed(copied);
         let writer = {
             // A listing that was made before the segment would not show it.
             let _listed = self.listed.lock();
@@ -340,10 +349,6 @@ impl Space {
             })?;
             writer
         };
-        for usage in removed.into_iter().filter(|usage| usage.folder == self.folder) {
-            // What cannot be kept is lost, as the rest of the segment.
-            let _ = self.watch(self.rescue(&usage.name, usage.bytes / RESCUED));
-        }
         Ok(writer)
     }
 
@@ -354,25 +359,40 @@ impl Space {
         known.map(|(number, known)| (number, known.segment.clone()))
     }
 
-    /// Keeps what is worth it from a segment that was removed: what this process has read, and what took long to
-    /// compute; in a file of at most `most` bytes.
-    fn rescue(&self, name: &Name, most: u64) -> Outcome<()> {
-        // A listing would give the number to another segment, and show the new one before it is known.
-        let _listed = self.listed.lock();
-        let Some((number, segment)) = self.known(name) else { return Ok(()) };
-        // A segment whose descriptor was closed is gone.
-        let Ok((footer, _)) = segment.parts() else { return Ok(()) };
-        let mut evicted = Evicted { ns: footer.cost as u64, ..Evicted::default() };
-        let rescued = self.copy_worthy(&segment, &footer, most, &mut evicted);
+    /// Counts what has left with segments that were removed, and forgets them.
+    fn leave_removed(&self, removed: Vec<(u16, Arc<Segment>, Evicted)>) {
+        if removed.is_empty() {
+            return;
+        }
         self.reads.clear();
-        self.health.count_evicted(evicted);
-        self.change(|catalog| catalog.drop_segments(&[number]));
-        rescued
+        // A listing may have done it, and have given the number to another segment.
+        let _listed = self.listed.lock();
+        self.change(|catalog| {
+            let numbers = removed.iter().filter(|(number, segment, _)| catalog.is_number_of(*number, segment));
+            let numbers: Vec<u16> = numbers.map(|(number, ..)| *number).collect();
+            catalog.drop_segments(&numbers);
+        });
+        removed.into_iter().for_each(|(.., evicted)| self.health.count_evicted(evicted));
     }
 
-    /// Copies the records of a removed segment that are worth it into a segment in its place. In a newer one, they
-    /// would hide what another process stores that has not seen it yet.
-    fn copy_worthy(&self, removed: &Arc<Segment>, footer: &Footer, most: u64, evicted: &mut Evicted) -> Outcome<()> {
+    /// Keeps what is worth it from a segment that is about to be removed: what this process has read, and what took
+    /// long to compute. Copies it into a segment in the place of the removed one, of at most `most` bytes: in a newer
+    /// one, it would hide what another process stores that has not seen it yet. Returns what is not kept, and the bytes
+    /// of the copy.
+    fn rescue(&self, removed: &Arc<Segment>, most: u64) -> Outcome<(Evicted, u64)> {
+        // A listing would show the copy before it is known.
+        let _listed = self.listed.lock();
+        let footer = match removed.parts() {
+            // Another process has removed it.
+            Err(failure) if failure.is_absence() => return Ok(Default::default()),
+            parts => parts?.0,
+        };
+        let mut evicted = Evicted { ns: footer.cost as u64, ..Evicted::default() };
+        let kept = self.copy_worthy(removed, &footer, most, &mut evicted);
+        Ok((evicted, self.watch(kept).unwrap_or(0)))
+    }
+
+    fn copy_worthy(&self, removed: &Arc<Segment>, footer: &Footer, most: u64, evicted: &mut Evicted) -> Outcome<u64> {
         let len: u64 = footer.parts().map(|(.., extent)| extent.len() as u64).sum();
         let mean = footer.cost / len.max(1) as f64;
         let order = removed.name.order + 1;
@@ -416,16 +436,16 @@ impl Space {
             }
             copied.push((hash, at, extent, record.cost));
         }
-        let Some(mut writer) = new else { return Ok(()) };
-        if copied.is_empty() {
-            writer.discard();
-            return Ok(());
-        }
+        let Some(mut writer) = new else { return Ok(0) };
         writer.replaces = footer.replaces;
-        writer.seal().inspect_err(|_| writer.discard())?;
+        if !writer.seal_copy(std::slice::from_ref(removed)).inspect_err(|_| writer.discard())? {
+            return Ok(0);
+        }
+        let kept = bound::rounded(writer.len());
         let name = writer.segment.name.clone();
-        let Some(new) = Segment::open(&self.directory, &self.folder, name, &self.digest, true)?.map(Arc::new) else {
-            return Ok(());
+        let Some(new) = Segment::open(&self.directory, &self.folder, name, Some(&self.digest), true)?.map(Arc::new)
+        else {
+            return Ok(kept);
         };
         new.note_open();
         self.change(|catalog| {
@@ -436,7 +456,7 @@ impl Space {
                 evicted.bytes -= extent.len() as u64;
                 evicted.ns = evicted.ns.saturating_sub(cost.max(0.0) as u64);
             }
-            Ok(())
+            Ok(kept)
         })
         .map_err(|error| self.not_indexed(error))
     }

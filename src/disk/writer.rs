@@ -158,6 +158,20 @@ impl Writer {
         files::rename(&live, &self.folder.join(sealed)).map_err(Failure::of("rename", &live))
     }
 
+    /// Seals the segment, if it has copies of records of others that are all still there; returns whether it did.
+    /// Otherwise it is removed: somebody may have cleared the directory, and made it anew, before the segment was made
+    /// there.
+    pub fn seal_copy(&self, of: &[Arc<Segment>]) -> Outcome<bool> {
+        let are_there = of.iter().map(|its| its.is_there()).try_fold(true, |all, is_there| Ok(all && is_there?))?;
+        match are_there && self.end > HEADER as u64 {
+            true => self.seal().map(|()| true),
+            false => {
+                self.discard();
+                Ok(false)
+            }
+        }
+    }
+
     /// Removes the segment, which has no record.
     pub fn discard(&self) {
         let _ = files::remove(&self.folder.join(self.segment.name.file(State::Live)));
