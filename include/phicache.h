@@ -686,7 +686,7 @@ typedef struct phicache_mice {
     struct phicache_bytes payload;
 } phicache_mice;
 
-/** Identifies a network or a subsystem: a BLAKE3-256 hash. */
+/** Identifies a network or a subsystem: a BLAKE3-256 hash. One of zeros, which was never made, is refused. */
 typedef struct phicache_fingerprint {
     /** The bytes. */
     uint8_t bytes[32];
