@@ -4217,7 +4217,8 @@ phicache_status phicache_registry_stats(const char *name, phicache_stats *out);
 phicache_status phicache_registry_clear(const char *name);
 
 /**
- * Clears all named caches. If one fails, the others are cleared all the same, and the first error is returned.
+ * Clears all named caches, those on disk or at a server for all processes. If one fails, the others are cleared all the
+ * same, and the first error is returned.
  *
  * May wait for the servers and the file systems of all named caches.
  */
