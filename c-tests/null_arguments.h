@@ -129,6 +129,7 @@ static inline void make_arguments(void) {
     (void)snprintf(in.bundle, sizeof in.bundle, "%s/bundle", in.directory);
     CHECK_OK(phicache_cache_save(in.view, in.bundle, text("bytes"), NULL));
     CHECK_OK(phicache_purview_cache_new(NULL, NULL, &in.purview));
+    in.fingerprint.bytes[0] = 1;
     CHECK_OK(phicache_subsystem_new(&in.fingerprint, 2, in.state, 3, NULL, NULL, &in.subsystem));
     CHECK_OK(phicache_dict_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.mice_cache));
     CHECK_OK(phicache_disk_mice_cache_new(NULL, NULL, in.subsystem, NULL, &in.disk_mice));

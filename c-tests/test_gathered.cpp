@@ -463,11 +463,40 @@ void functions_of_the_program_are_not_taken_for_ours() {
     const phicache::method method("walk", [](const lattice::site& from, int n) { return from.x + n; });
     CHECK_INT(method(cache, lattice::site{1, 2}, 3), 4);
 
-    const phicache::mice_cache mice(phicache::subsystem(phicache::fingerprint(), {1, 0}, {0, 1}));
+    const phicache::fingerprint network(phicache_fingerprint{{1}});
+    const phicache::mice_cache mice(phicache::subsystem(network, {1, 0}, {0, 1}));
     const phicache::mice<lattice::walk> record{direction::cause, {0}, {1}, 0.5, {{7}, 8}};
     CHECK(mice.set("mice", record).stored());
     CHECK_INT(mice.get("mice")->payload_as<lattice::walk>().length, 8);
     CHECK_INT(mice.memoize("other", [&] { return record; }).payload_as<lattice::walk>().length, 8);
+}
+
+/// Its functions are older than its last member.
+struct grown {
+    double score;
+    std::vector<int> path;
+    int added_later;
+};
+void add_to_value(phicache::value_writer& out, const grown& x) { out.add(x.score).add(x.path); }
+void read_from_value(phicache::value_reader& in, grown& x) { in.read(x.score).read(x.path); }
+
+/// Leaves bytes that are not 0 where the next functions have their variables.
+[[gnu::noinline]] void fill_the_stack() {
+    volatile unsigned char bytes[4096];
+    for (volatile unsigned char& byte : bytes) byte = 0x5A;
+}
+
+void a_member_that_the_functions_leave_out_is_0_on_a_hit() {
+    const phicache::dict_cache cache;
+    const phicache::memo memo([](int n) { return grown{0.5, {n}, 7}; });
+    CHECK_INT(memo(1).added_later, 7);
+    cache.set("key", memo(1));
+    fill_the_stack();
+    CHECK_INT(memo(1).added_later, 0);
+    fill_the_stack();
+    CHECK_INT(cache.get("key")->as<grown>().added_later, 0);
+    fill_the_stack();
+    CHECK_INT(cache.memoize<grown>("key", [] { return grown{}; }).added_later, 0);
 }
 
 void a_container_with_more_members_is_what_its_functions_add() {
@@ -548,6 +577,7 @@ int main() {
     RUN(a_constant_cache_memoizes_and_stores);
     RUN(a_contiguous_container_that_is_not_std_vector_is_read_back);
     RUN(functions_of_the_program_are_not_taken_for_ours);
+    RUN(a_member_that_the_functions_leave_out_is_0_on_a_hit);
     RUN(a_container_with_more_members_is_what_its_functions_add);
     RUN(parts_may_have_a_larger_alignment_than_values);
     return check_report();

@@ -299,7 +299,7 @@ void a_text_is_not_cut_at_a_nul_and_is_no_null_pointer() {
     CHECK(key::of(text).encode() != key::of("a").encode());
     CHECK_MESSAGE("contains a NUL", key().add_named(text, 1).encode());
     CHECK_MESSAGE("contains a NUL", key().add_keyword(text, 1).encode());
-    CHECK_MESSAGE("contains a NUL", phicache::dict_cache::shared(phicache::fingerprint(), text));
+    CHECK_MESSAGE("contains a NUL", phicache::dict_cache::shared(phicache::fingerprint(phicache_fingerprint{{1}}), text));
     phicache::cache_options options;
     options.name = text;
     CHECK_MESSAGE("contains a NUL", phicache::dict_cache(options));
@@ -606,6 +606,29 @@ void long_keys_move_and_copy_as_short_ones_do() {
     CHECK_UINT(key_bytes().size(), 0);
 }
 
+/// Ranges of a program: what they iterate over is all that they are, or they say what else there is.
+struct distribution {
+    auto begin() const { return p.begin(); }
+    auto end() const { return p.end(); }
+    std::vector<double> p;
+};
+struct part_of_one {
+    auto begin() const { return first; }
+    auto end() const { return last; }
+    std::vector<double>::const_iterator first, last;
+};
+struct with_base : distribution {
+    int base;
+};
+void add_to_key(key& into, const with_base& x) { into.add(x.p).add(x.base); }
+
+void a_range_that_has_more_than_its_elements_says_what() {
+    const std::vector<double> p{0.25, 0.75};
+    CHECK(key::of(distribution{p}).encode() == key::of(std::make_tuple(0.25, 0.75)).encode());
+    CHECK(key::of(part_of_one{p.begin(), p.end()}).encode() == key::of(std::make_tuple(0.25, 0.75)).encode());
+    CHECK(key::of(with_base{{p}, 2}).encode() != key::of(with_base{{p}, 10}).encode());
+}
+
 void a_derived_class_has_the_encoding_of_its_base_if_that_leaves_out_nothing() {
     CHECK(key::of(library::renamed{{"a"}}).encode() == key::of(library::node{"a"}).encode());
     CHECK(key::of(farther{{"a"}}).encode() == key::of(library::node{"a"}).encode());
@@ -667,6 +690,7 @@ int main() {
     RUN(candidates_in_braces_are_a_list_of_node_sets);
     RUN(no_candidates_and_an_empty_list_have_different_mice_keys);
     RUN(long_keys_move_and_copy_as_short_ones_do);
+    RUN(a_range_that_has_more_than_its_elements_says_what);
     RUN(a_derived_class_has_the_encoding_of_its_base_if_that_leaves_out_nothing);
     RUN(fingerprints_tell_networks_and_contexts_apart);
     return check_report();

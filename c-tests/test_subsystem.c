@@ -329,6 +329,23 @@ static void the_promised_buffer_holds_the_longest_key(void) {
     CHECK_OK(phicache_subsystem_free(subsystem));
 }
 
+static void a_fingerprint_that_was_never_made_is_an_error(void) {
+    const phicache_fingerprint zeros = {{0}};
+    const int32_t state[1] = {0};
+    phicache_subsystem *subsystem = NULL;
+    phicache_dict_cache *dict = NULL;
+    phicache_disk_cache *disk = NULL;
+    phicache_redis_cache *redis = NULL;
+    CHECK_STATUS(phicache_subsystem_new(&zeros, 1, state, 1, NULL, NULL, &subsystem), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "network is all zeros");
+    CHECK_STATUS(phicache_dict_cache_shared(NULL, NULL, &zeros, "role", &dict), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK_CONTAINS(phicache_last_error(), "fingerprint is all zeros");
+    CHECK_STATUS(phicache_disk_cache_shared(NULL, NULL, &zeros, "role", &disk), PHICACHE_ERROR_INVALID_ARGUMENT);
+    if (phicache_features() & PHICACHE_FEATURE_REDIS)
+        CHECK_STATUS(phicache_redis_cache_shared(NULL, NULL, &zeros, "role", &redis), PHICACHE_ERROR_INVALID_ARGUMENT);
+    CHECK(subsystem == NULL && dict == NULL && disk == NULL && redis == NULL);
+}
+
 static void shared_caches_are_one_per_fingerprint_and_role(void) {
     const uint64_t severed[3] = {6, 0, 0};
     phicache_subsystem *uncut = new_subsystem(7, NULL, NULL), *cut = new_subsystem(7, NULL, severed);
@@ -444,6 +461,7 @@ int main(void) {
     RUN(a_cut_scoped_key_contains_only_the_severed_connections_that_matter);
     RUN(severed_connections_that_do_not_exist_are_left_out);
     RUN(the_promised_buffer_holds_the_longest_key);
+    RUN(a_fingerprint_that_was_never_made_is_an_error);
     RUN(shared_caches_are_one_per_fingerprint_and_role);
     RUN(no_cut_or_key_is_written_over_what_it_is_made_of);
     return check_report();

@@ -693,7 +693,7 @@ typedef struct phicache_mice {
     struct phicache_bytes payload;
 } phicache_mice;
 
-/** Identifies a network or a subsystem: a BLAKE3-256 hash. */
+/** Identifies a network or a subsystem: a BLAKE3-256 hash. One of zeros, which was never made, is refused. */
 typedef struct phicache_fingerprint {
     /** The bytes. */
     uint8_t bytes[32];
@@ -4227,7 +4227,8 @@ phicache_status phicache_registry_stats(const char *name, phicache_stats *out);
 phicache_status phicache_registry_clear(const char *name);
 
 /**
- * Clears all named caches. If one fails, the others are cleared all the same, and the first error is returned.
+ * Clears all named caches, those on disk or at a server for all processes. If one fails, the others are cleared all the
+ * same, and the first error is returned.
  *
  * May wait for the servers and the file systems of all named caches.
  */

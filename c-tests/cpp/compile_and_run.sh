@@ -3,7 +3,8 @@
 #
 #   compile_and_run.sh run UNIT FLAGS [UNIT FLAGS]...   compile each unit with its flags, link them, run the program
 #   compile_and_run.sh quiet UNIT FLAGS                 the unit compiles without a warning at all levels of
-#                                                       optimization
+#                                                       optimization, and defines no variable that is unique in the
+#                                                       process
 #   compile_and_run.sh refuse UNIT FLAGS                CASE 0 of the unit compiles, every other case fails with its
 #                                                       message, in few lines: at most ten by g++
 #   compile_and_run.sh macros FLAGS                     the headers define no macro without the prefix PHICACHE_, and
@@ -31,7 +32,13 @@ run)
     ;;
 quiet)
     for level in 0 1 2 3 s g; do
-        compile $2 "-O$level" -c "$TESTS/cpp/$1" -o "$FOLDER/object"
+        compile $2 "-O$level" -fPIC -c "$TESTS/cpp/$1" -o "$FOLDER/object"
+        # A unique variable would keep a plugin from being unloaded, and plugins would share it.
+        "$CXX" -shared "$FOLDER/object" -o "$FOLDER/plugin.so"
+        if nm -D "$FOLDER/plugin.so" | grep ' u .*8phicache'; then
+            echo "the headers define the variables above, which are unique in the process: see PHICACHE_HPP_LOCAL"
+            exit 1
+        fi
     done
     ;;
 refuse)

@@ -87,6 +87,14 @@ struct grid {
 };
 [[maybe_unused]] static void add_to_key(phicache::key& key, const grid& x) { key.add(x.rows).add(x.elements); }
 
+/// A range with a member beside what it iterates over.
+struct labelled {
+    auto begin() const { return p.begin(); }
+    auto end() const { return p.end(); }
+    std::vector<double> p{};
+    int base = 2;
+};
+
 /// An add_to_key that takes no constant object is not called.
 struct with_tag : std::vector<double> {
     int tag = 0;
@@ -801,6 +809,10 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.try_get<void>("key");
 #elif CASE == 286  // settings_have_functions
     const phicache::config settings("redis://localhost");
+#elif CASE == 287  // write add_to_key
+    (void)phicache::key::of(labelled{});
+#elif CASE == 288  // write add_to_key
+    (void)phicache::memo{[](const labelled&) { return 1; }};
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -179,7 +179,7 @@ private:
 /// the function. Null if they are too long. Both the key and its place are the thread's, so that nothing of them is on
 /// the stack while values are computed.
 template <class... Arguments>
-[[gnu::always_inline]] inline const phicache_bytes* flat_arguments(typing types,
+PHICACHE_HPP_LOCAL [[gnu::always_inline]] inline const phicache_bytes* flat_arguments(typing types,
                                                                    const Arguments&... arguments) noexcept {
     static thread_local struct {
         phicache_bytes key;
@@ -195,7 +195,7 @@ template <class... Arguments>
 /// The key of a call's arguments, in a builder from a pool of this thread. Nested calls use different builders; usually
 /// none is created. It is only as large as its handle, because it is on the stack while values are computed; for the
 /// same reason its work is out of line.
-class pooled_key {
+class PHICACHE_HPP_LOCAL pooled_key {
 public:
     /// Takes a builder that `build` returned.
     explicit pooled_key(phicache_key* handle) noexcept : handle_(handle) {}

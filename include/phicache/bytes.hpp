@@ -183,12 +183,33 @@ constexpr bool extends(Function Base::*) noexcept {
         return has_more_members<T, Base>();
     }
 }
-/// Classes derived from a container or text of the standard library, with members of their own: their elements are not
-/// all of them.
 template <class T, class = void>
-inline constexpr bool extends_container = false;
+inline constexpr bool adds_to_base = false;
 template <class T>
-inline constexpr bool extends_container<T, std::void_t<decltype(extends<T>(&T::max_size))>> = extends<T>(&T::max_size);
+inline constexpr bool adds_to_base<T, std::void_t<decltype(extends<T>(&T::max_size))>> = extends<T>(&T::max_size);
+/// Whether T is larger than the container over which it iterates, which it has as a member: found through the iterators
+/// of libstdc++ for vectors and text, which name their container.
+template <class T, template <class, class> class Iterator, class Pointer, class Container>
+constexpr bool adds_to(const Iterator<Pointer, Container>*) noexcept {
+    if constexpr (is_of_std<T>() || !is_of_std<Container>()) {
+        return false;
+    } else {
+        return !std::is_base_of_v<Container, T> && sizeof(T) > sizeof(Container);
+    }
+}
+template <class T>
+constexpr bool adds_to(const void*) noexcept {
+    return false;
+}
+template <class T, class = void>
+inline constexpr bool adds_to_member = false;
+template <class T>
+inline constexpr bool adds_to_member<T, std::void_t<decltype(std::declval<const T&>().begin())>> =
+    adds_to<T>(static_cast<remove_cvref<decltype(std::declval<const T&>().begin())>*>(nullptr));
+/// Classes derived from a container or text of the standard library, or that iterate over one that is a member, with
+/// members of their own: their elements are not all of them.
+template <class T>
+inline constexpr bool extends_container = adds_to_base<T> || adds_to_member<T>;
 
 // A std::variant is recognized without its header, which takes as long to compile as a third of these.
 

@@ -399,7 +399,7 @@ struct memoize_frame {
 template <class T>
 struct memoize_frame<T, true, false> {
     callback_error error{};
-    static constexpr keeps_nothing keep{};
+    PHICACHE_HPP_LOCAL static constexpr keeps_nothing keep{};
 };
 /// For small objects, with the value that is read back. One address, that of the value, serves all uses: the hit path
 /// of `memoize` keeps it in a register during its call of C.
@@ -407,7 +407,7 @@ template <class T>
 struct memoize_frame<T, false, false> {
     phicache_value pinned;
     callback_error error{};
-    static constexpr keeps_nothing keep{};
+    PHICACHE_HPP_LOCAL static constexpr keeps_nothing keep{};
 
     memoize_frame() noexcept {}  // does not fill `pinned`
     /// Copies the value into an object and releases it; false if its size is another.

@@ -28,9 +28,9 @@ enum class on_full : std::int32_t {
 };
 
 /// A maximum memory percentage that means no limit.
-inline constexpr double memory_unlimited = PHICACHE_MEMORY_UNLIMITED;
+PHICACHE_HPP_LOCAL inline constexpr double memory_unlimited = PHICACHE_MEMORY_UNLIMITED;
 /// A maximum memory percentage of a memo that means the configured limit.
-inline constexpr double memory_configured = PHICACHE_MEMORY_CONFIGURED;
+PHICACHE_HPP_LOCAL inline constexpr double memory_configured = PHICACHE_MEMORY_CONFIGURED;
 
 class config;
 

@@ -11,7 +11,7 @@
 PHICACHE_HPP_BEGIN
 
 /// A `cache_options::refresh` with which each lookup that finds nothing looks for values of other processes.
-inline constexpr std::chrono::milliseconds refresh_always{-1};
+PHICACHE_HPP_LOCAL inline constexpr std::chrono::milliseconds refresh_always{-1};
 
 namespace detail {
 

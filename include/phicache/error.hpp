@@ -76,7 +76,7 @@ private:
 namespace detail {
 
 /// Where each thread keeps the text of the last failure that the headers have written.
-inline char (&written_text() noexcept)[256] {
+PHICACHE_HPP_LOCAL inline char (&written_text() noexcept)[256] {
     static thread_local char text[256];
     return text;
 }
@@ -103,7 +103,7 @@ public:
 
     /// The same failure with a copy of its text, which later calls of the library do not overwrite. One copy for each
     /// thread: the next `with_saved_text` replaces it.
-    failure with_saved_text() const noexcept {
+    PHICACHE_HPP_LOCAL failure with_saved_text() const noexcept {
         const bool is_static = text_ != nullptr && text_ != detail::written_text();
         if (is_static || code_ == status::error_callback) return *this;
         static thread_local char text[512];

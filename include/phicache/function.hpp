@@ -390,7 +390,8 @@ public:
         return detail::answer<phicache_info>(phicache_memo_info, this->handle());
     }
 
-    /// Removes all entries of the memo's cache and resets the counts.
+    /// Removes all entries of the memo's cache, of other functions too, and on disk or in Redis for all processes;
+    /// resets the counts.
     void clear() const { try_clear().value(); }
     /// @copydoc clear
     expected<void> try_clear() const { return detail::checked(phicache_memo_clear(this->handle())); }

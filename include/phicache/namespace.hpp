@@ -23,6 +23,11 @@
 #define PHICACHE_HPP_END }}
 #endif
 
+// What has static or thread storage is one for each program or shared library. g++ makes such a variable of an inline
+// function unique in the process otherwise: plugins with libraries of their own would share it, and one that defines it
+// could not be unloaded, so that a program which compiles and loads its plugin again would run the old code.
+#define PHICACHE_HPP_LOCAL [[gnu::visibility("hidden")]]
+
 // What the result of a function refers to. clang warns if that is a temporary, and the result is kept.
 #if __has_cpp_attribute(clang::lifetimebound)
 #define PHICACHE_HPP_BORROWED [[clang::lifetimebound]]

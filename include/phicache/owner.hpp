@@ -22,7 +22,7 @@ inline bool version_matches() noexcept {
 
 /// Fails with `status::error_unsupported` if the loaded library is not compatible with this header. Every constructor
 /// calls it.
-inline expected<void> try_check_version() {
+PHICACHE_HPP_LOCAL inline expected<void> try_check_version() {
     static const bool matches = version_matches();
     if (!matches)
         return failure(status::error_unsupported,

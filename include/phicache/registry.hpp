@@ -52,7 +52,7 @@ inline expected<void> try_clear(text name) { return detail::checked(phicache_reg
 /// @copydoc try_clear
 inline void clear(text name) { try_clear(name).value(); }
 
-/// Removes all entries of all named caches and resets their counts.
+/// Removes all entries of all named caches and resets their counts; those on disk or in Redis for all processes.
 inline expected<void> try_clear_all() { return detail::checked(phicache_registry_clear_all()); }
 /// @copydoc try_clear_all
 inline void clear_all() { try_clear_all().value(); }

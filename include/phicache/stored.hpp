@@ -481,7 +481,7 @@ T read_or_raise(bytes stored) {
         if (!reader<T>::fits(stored)) raise_wrong_size();
         return reader<T>::copy(stored);
     } else {
-        T object;
+        T object{};  // with 0, and not any number, in a member that a `read_from_value` leaves out
         if (!reader<T>::read(stored, object)) raise_wrong_size();
         return object;
     }

@@ -60,7 +60,7 @@ use crate::config::Tier;
 use crate::disk::{Directory, inspect};
 use crate::ffi::api::prelude::*;
 use crate::ffi::border::any_cache::wrong_kind;
-use crate::ffi::border::input::fingerprint;
+use crate::ffi::border::input::{any_fingerprint, fingerprint};
 use crate::ffi::border::output::growing_items;
 use crate::key::context;
 
@@ -219,7 +219,7 @@ pub unsafe extern "C" fn phicache_disk_remove(
     fingerprint: *const phicache_fingerprint,
 ) -> phicache_status {
     catch_panics("phicache_disk_remove", || {
-        let fingerprint = self::fingerprint(fingerprint, "fingerprint")?;
+        let fingerprint = any_fingerprint(fingerprint, "fingerprint")?;
         let directory = directory(config)?;
         directory.discard(&directory.identity(&fingerprint.0))?;
         Ok(PHICACHE_OK)

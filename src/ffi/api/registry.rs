@@ -92,7 +92,8 @@ pub unsafe extern "C" fn phicache_registry_clear(name: *const c_char) -> phicach
     catch_panics("phicache_registry_clear", || find(name)?.clear().map(|()| PHICACHE_OK))
 }
 
-/// Clears all named caches. If one fails, the others are cleared all the same, and the first error is returned.
+/// Clears all named caches, those on disk or at a server for all processes. If one fails, the others are cleared all
+/// the same, and the first error is returned.
 ///
 /// May wait for the servers and the file systems of all named caches.
 #[unsafe(no_mangle)]

@@ -1,5 +1,6 @@
 //! Handles: pointers to slots that are never returned to the allocator. A mark in each slot says what type of value is
-//! in it.
+//! in it, and which copy of the library has made it: a program and its plugins may each contain the archive. Copies
+//! have different hash seeds and epochs, so one would find nothing in the caches of another, or free what it reads.
 //!
 //! A slot stays readable forever. So a handle that was freed, or is of another type, is detected: it is INVALID_HANDLE,
 //! until its slot is reused, which is that of the handle that was freed first. All slots have the same size, so that a
@@ -20,8 +21,8 @@ use crate::sync::{Mutex, try_box};
 
 /// A type of value that is behind handles.
 pub(in crate::ffi) trait Handle: Sized + 'static {
-    /// The mark of slots with such a value.
-    const MARK: u64;
+    /// The mark of slots with such a value: an address in this copy of the library.
+    fn mark() -> u64;
     /// Its name in messages.
     const NAME: &'static str;
 }
@@ -181,7 +182,7 @@ pub(in crate::ffi) fn create<T: Handle, O>(value: T) -> Result<*mut O> {
         put_back(slot);
         return Err(error);
     }
-    slot.mark.store(T::MARK, Ordering::Release);
+    slot.mark.store(T::mark(), Ordering::Release);
     Ok(place.as_ptr().cast())
 }
 
@@ -207,7 +208,7 @@ pub(in crate::ffi) fn free<T: Handle, O>(handle: *mut O, name: &'static str) -> 
         return Ok(None);
     }
     let slot = slot::<T, O>(handle, name)?;
-    if slot.mark.compare_exchange(T::MARK, 0, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+    if slot.mark.compare_exchange(T::mark(), 0, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         return Err(invalid::<T>(name, Some(0)));
     }
     // SAFETY: this thread has removed the mark, so the slot is its own.
@@ -243,7 +244,7 @@ fn slot<'h, T: Handle, O>(handle: *const O, name: &'static str) -> Result<&'h Sl
 #[inline(always)]
 fn try_slot<'h, T: Handle, O>(handle: *const O) -> Option<&'h Slot> {
     // SAFETY: only slots have such marks.
-    (mark(handle)? == T::MARK).then(|| unsafe { &*handle.cast::<Slot>() })
+    (mark(handle)? == T::mark()).then(|| unsafe { &*handle.cast::<Slot>() })
 }
 
 /// The mark of the slot behind a handle; none if the address cannot be that of a slot.
@@ -279,17 +280,26 @@ fn invalid<T: Handle>(name: &'static str, mark: Option<u64>) -> Error {
     let reason = match mark {
         None => "its address is not that of a handle; this pointer did not come from the library",
         Some(0) => "it was freed",
-        Some(_) => "it is of another type, or not a handle",
+        Some(_) => {
+            "it is of another type, or not a handle, or of another copy of the library in this process: link the \
+             program and its plugins with the shared library"
+        }
     };
     Error::InvalidHandle(format!("{name} is not a valid {} handle: {reason}", T::NAME).into())
 }
 
-/// Declares a type of value behind handles: the type, its name in messages, and eight letters for its mark.
+/// Declares a type of value behind handles: the type, its name in messages, and eight letters that are at the address
+/// which is its mark.
 macro_rules! handle {
     ($type:ty, $name:literal, $mark:literal) => {
         impl $crate::ffi::border::handle::Handle for $type {
-            const MARK: u64 = u64::from_le_bytes(*$mark);
             const NAME: &'static str = $name;
+
+            #[inline(always)]
+            fn mark() -> u64 {
+                static MARK: [u8; 8] = *$mark;
+                (&raw const MARK).addr() as u64
+            }
         }
     };
 }

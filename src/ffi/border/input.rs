@@ -372,7 +372,23 @@ pub(in crate::ffi) fn layout(layout: i32) -> Result<Layout> {
     }
 }
 
-/// A fingerprint.
+/// The fingerprint of a network or system. One of zeros was never made: all programs and objects that forget to make
+/// theirs would share one.
 pub(in crate::ffi) fn fingerprint(fingerprint: *const phicache_fingerprint, name: &'static str) -> Result<Fingerprint> {
+    let given = any_fingerprint(fingerprint, name)?;
+    if given.0 == [0; 32] {
+        return Err(Error::invalid(format!(
+            "{name} is all zeros, as before it is made: make it from the network (phicache_network_fingerprint) or take \
+             that of a subsystem (phicache_subsystem_fingerprint)"
+        )));
+    }
+    Ok(given)
+}
+
+/// Any 32 bytes that may name what is stored.
+pub(in crate::ffi) fn any_fingerprint(
+    fingerprint: *const phicache_fingerprint,
+    name: &'static str,
+) -> Result<Fingerprint> {
     array(fingerprint, 1, name).map_err(|_| null(name)).map(|given| Fingerprint(given[0].bytes))
 }

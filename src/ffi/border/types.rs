@@ -495,7 +495,7 @@ pub struct phicache_reader {
     pub reserved: [u64; 8],
 }
 
-/// Identifies a network or a subsystem: a BLAKE3-256 hash.
+/// Identifies a network or a subsystem: a BLAKE3-256 hash. One of zeros, which was never made, is refused.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct phicache_fingerprint {
