@@ -221,6 +221,7 @@ function (memo::Memo)(arguments::Vararg{Any,N}; keywords...) where {N}
     step = get_or_reserve_call(V, memo, call)
     step isa Reservation || return step
     value = try
+        allow_interrupts()
         ensure_stack()
         converted(V, memo.original(call.arguments...; call.keywords...))
     catch

@@ -172,3 +172,48 @@ end
     second = get!(() -> (put!(gate, nothing); yield(); 1 + get!(() -> 20, b, "first")), a, "second")
     @test (fetch(first), second) in ((22, 21), (11, 12))
 end
+
+# Ctrl-C at random moments, mostly in the code of the package, because the computations are short. Another process sends
+# one at a time. What is computed afterwards is right: no key is left reserved, and no list is broken.
+const INTERRUPTED = raw"""
+    using PhiCache
+    Base.exit_on_sigint(false)
+    @phicache fibonacci(n)::Int = n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2)
+    const numbers, any, verified = DictCache{Vector{Float64}}(), DictCache{Any}(), DictCache{Int}(verify_every=1)
+    const method = CachedMethod((object, x) -> [x]; prefix="method")
+    function compute(n)
+        foreach(empty!, (fibonacci, numbers, any))
+        fibonacci(50) == 12586269025 && get!(() -> [n], numbers, "get!") == [n] &&
+            get!(() -> Dict(n => 1), any, n) == Dict(n => 1) && get!(() -> 1, verified, 1) == 1 &&
+            method(numbers, nothing, n) == [n] && memoize!(x -> fill!(x, n), numbers, "memoize!", 2) == [n, n] ||
+            error("another value")
+    end
+    const kept = Any[]
+    function until_interrupted(f)
+        began = time_ns()
+        while time_ns() - began < 10^10
+            f(Float64(length(push!(kept, [0]))))
+            length(kept) > 1000 && empty!(kept)
+        end
+    end
+    foreach(compute, 1.0:20.0)
+    sender = open(`sh -c "while read pause; do sleep \$pause; kill -INT $(getpid()) || exit; done"`, "w")
+    caught = String[]
+    disable_sigint() do
+        for round in 1:60
+            write(sender, "0.00$(rand(100:999))\n")
+            flush(sender)
+            exception = try reenable_sigint(() -> until_interrupted(compute)) catch exception; exception end
+            exception isa InterruptException && continue
+            push!(caught, exception === nothing ? "no interrupt" : sprint(showerror, exception))
+            try reenable_sigint(() -> until_interrupted(identity)) catch end
+        end
+    end
+    close(sender)
+    compute(1.0)
+    println(unique(caught), " ", length(PhiCache.FLIGHTS), " ", length(PhiCache.WAITS))
+    """
+
+@testset "an interrupt leaves no key reserved" begin
+    @test readlines(julia("-e", INTERRUPTED)) == ["String[] 0 0"]
+end
