@@ -128,6 +128,7 @@ function __init__()
     number_process()
     make_slots(BUILDERS)
     make_slots(LIFETIMES)
+    Base.Experimental.register_error_hint(hint_at_calls, MethodError)
 end
 
 end
