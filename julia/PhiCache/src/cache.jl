@@ -74,8 +74,11 @@ end
 # A copy of the pinned value, which is released.
 @inline function take_value(::Type{V}, cache::AbstractCache, value) where {V}
     is_just_copied(V, cache, CBytes(value[])) || return take_carefully(V, cache, value[])
+    # Nothing is allocated for bits.
+    is_bits(V) || defer_interrupts()
     copied = decode(V, CBytes(value[]))
     @c phicache_value_release(value::Ptr{CValue})::Cvoid
+    is_bits(V) || allow_interrupts()
     return copied
 end
 

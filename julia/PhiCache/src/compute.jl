@@ -7,7 +7,7 @@
 # The right to compute a value: with a lease, for all tasks that wait; or without, beside a task that cannot be waited
 # for because of a wait cycle. In verified mode also with a lease and the bytes that the cache has: no task waits then,
 # so there is no flight. Interrupts are deferred from `get_or_reserve`, which returns a reservation, to `complete` or
-# `abandon`, which end it (see `flight.jl`).
+# `abandon`, which end it, except while the caller's function runs and while this task waits.
 struct Reservation
     flight::Union{Nothing,Flight}
     flight_key::Tuple{Any,Vector{UInt8}}
@@ -63,9 +63,6 @@ end
         value, lease = next_value[], next_lease[]
     end
 end
-
-# This value, from where interrupts were deferred.
-allowing_interrupts(value) = (allow_interrupts(); value)
 
 @noinline throw_recursion(source) = throw(PhiCacheError(ERROR_RECURSION,
     "the computation of $(name_of(source)) requests $(name_of(source)) itself, so it would never end"))

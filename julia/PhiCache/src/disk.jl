@@ -148,7 +148,7 @@ const DIRECTORIES = Dict{String,Config}()
 const DIRECTORIES_LOCK = ReentrantLock()
 
 function config_of_directory(path)
-    lock(DIRECTORIES_LOCK) do
+    changing(DIRECTORIES_LOCK) do
         known = get(DIRECTORIES, path, nothing)
         # One that was made during precompilation is closed.
         known !== nothing && isopen(known) && return known

@@ -6,15 +6,6 @@
 # frames would then return in another order than they were called. Without callbacks, exceptions reach the caller
 # unchanged, with their backtrace.
 
-# Ctrl-C throws an `InterruptException` wherever Julia allocates memory. Between the reservation of a computation and the
-# `try` around it, that would leave a key that nobody can compute any more; within a change of `FLIGHTS`, a broken
-# dictionary. So interrupts are deferred from the reservation of a computation to its end, except while the caller's
-# function runs and while a task waits. Both happen in a `try` with `allow_interrupts()`: at the end of a `try`, also in
-# its `catch` and `finally`, Julia defers them again if they were deferred at its beginning. An exception that the
-# caller gets allows them.
-@inline defer_interrupts() = Base.sigatomic_begin()
-@inline allow_interrupts() = Base.sigatomic_end()
-
 # A computation that is running.
 mutable struct Flight
     # The tasks that compute: usually one; more if tasks would wait for each other in a cycle.

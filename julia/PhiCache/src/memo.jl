@@ -187,7 +187,7 @@ function register_memo(memo, cache, prefix)
 end
 
 # Whether no memo of another function has this prefix on a handle of this cache; then this one is registered.
-try_register(memo, cache, prefix) = lock(MEMOS_LOCK) do
+try_register(memo, cache, prefix) = changing(MEMOS_LOCK) do
     for handle in handles_of(cache), entry in filter!(entry -> entry.value !== nothing, handle.memos.entries)
         other = entry.value
         # A memo that got another cache is still in the list of the old one.
@@ -364,7 +364,7 @@ function name_captured(f)
         end
     end
     isempty(values) && return ""
-    lock(MEMOS_LOCK) do
+    changing(MEMOS_LOCK) do
         known = filter!(is_alive, get!(() -> Captured[], CAPTURED, typeof(f)))
         index = findfirst(captured -> has_captured(captured, values), known)
         index === nothing || return known[index].name

@@ -5,8 +5,8 @@ const TEXT_AND_VECTORS =
 
 # The calls of the functions of this package.
 const CALLS = (
-    info="info(cache), info(memo) or info(name)", stats="stats(cache), stats(memo) or stats(name)", entries="entries(cache)",
-    named_caches="named_caches()", original="original(memo)",
+    info="info(cache), info(memo) or info(name)", stats="stats(cache), stats(memo) or stats(name)",
+    entries="entries(cache)", named_caches="named_caches()", original="original(memo)",
     set! ="set!(cache, key, value; cost=0)", get_many="get_many(cache, keys, default=nothing)",
     set_many! ="set_many!(cache, pairs), with pairs such as a dictionary or zip(keys, values)",
     withvalue="withvalue(f, cache, key) or withvalue(f, cache, key, T)",
