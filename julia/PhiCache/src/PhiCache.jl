@@ -39,6 +39,7 @@ module PhiCache
 # | `library.jl`    | finding and checking the shared library; calling its functions        |
 # | `status.jl`     | the status of a call, and `PhiCacheError`                             |
 # | `handle.jl`     | objects that the library owns: `close`, finalizers                    |
+# | `interrupts.jl` | code that Ctrl-C must not interrupt                                   |
 # | `nodes.jl`      | `NodeSet` and `Direction`                                             |
 # | `config.jl`     | `Config` and the process default                                      |
 # | `options.jl`    | the arguments of constructors: what is unknown or mistyped is refused |
@@ -90,6 +91,7 @@ export named_caches, Status, PhiCacheError
 include("library.jl")
 include("status.jl")
 include("handle.jl")
+include("interrupts.jl")
 include("nodes.jl")
 include("config.jl")
 include("options.jl")
@@ -128,6 +130,7 @@ function __init__()
     number_process()
     make_slots(BUILDERS)
     make_slots(LIFETIMES)
+    Base.Experimental.register_error_hint(hint_at_calls, MethodError)
 end
 
 end

@@ -74,8 +74,11 @@ end
 # A copy of the pinned value, which is released.
 @inline function take_value(::Type{V}, cache::AbstractCache, value) where {V}
     is_just_copied(V, cache, CBytes(value[])) || return take_carefully(V, cache, value[])
+    # Nothing is allocated for bits.
+    is_bits(V) || defer_interrupts()
     copied = decode(V, CBytes(value[]))
     @c phicache_value_release(value::Ptr{CValue})::Cvoid
+    is_bits(V) || allow_interrupts()
     return copied
 end
 
@@ -248,13 +251,14 @@ CStats() = CStats(sizeof(CStats), ntuple(_ -> 0, fieldcount(CStats) - 1)...)
 
 """
     stats(cache) -> NamedTuple
+    stats(memo)
 
 All statistics of a cache: those of [`info`](@ref); `bytes`, what it takes (this is what `max_bytes` bounds), and
 `live_bytes`, what its entries take of that; the number of values stored, and refused by reason; `evictions`, the number
 of entries evicted, their `evicted_bytes`, and `evicted_ns`, the nanoseconds that computing them again would take; the
 nanoseconds spent in computations (`compute_ns`, with the time that Julia needs to compile them in the first call) and
 saved by hits (`saved_ns`); and the hits that were `verified` and their `differences`. (`waits` and `errors` count only
-threads of other languages, because tasks wait and fail in Julia.)
+threads of other languages, because tasks wait and fail in Julia.) For a memo, `hits` and `misses` are its own.
 """
 function stats(cache::AbstractCache)
     figures = Ref(CStats())

@@ -6,7 +6,8 @@
 
 # The right to compute a value: with a lease, for all tasks that wait; or without, beside a task that cannot be waited
 # for because of a wait cycle. In verified mode also with a lease and the bytes that the cache has: no task waits then,
-# so there is no flight.
+# so there is no flight. Interrupts are deferred from `get_or_reserve`, which returns a reservation, to `complete` or
+# `abandon`, which end it, except while the caller's function runs and while this task waits.
 struct Reservation
     flight::Union{Nothing,Flight}
     flight_key::Tuple{Any,Vector{UInt8}}
@@ -23,6 +24,7 @@ is_hit(step) = !(step isa Reservation) || step.kept !== nothing
     value, lease = Ref(CValue()), Ref{Ptr{Cvoid}}(C_NULL)
     code = begin_computation(cache, key, value, lease)
     code == OK.code && return take_value(V, cache, value)
+    defer_interrupts()
     return reserve_computation(V, cache, key, code, value[], lease[], source)
 end
 
@@ -37,7 +39,7 @@ end
     pause = 0.001
     while true
         code == ERROR_RECURSION.code && throw_recursion(source)
-        check(code) == OK && return take_carefully(V, cache, value)
+        check(code) == OK && return allowing_interrupts(take_carefully(V, cache, value))
         flight_key = (cache.identity, key_bytes(key))
         if lease != C_NULL
             value.origin == 0 && return Reservation(start_flight(flight_key), flight_key, Lease(lease), nothing)
@@ -53,7 +55,8 @@ end
         elseif wait_for(flight, source)
             # Counts a hit, or the miss.
             found = lookup(V, cache, key)
-            return found isa Absent ? Reservation(flight, flight_key, nothing, nothing) : found
+            return found isa Absent ? Reservation(flight, flight_key, nothing, nothing) :
+                   allowing_interrupts(found)
         end
         next_value, next_lease = Ref(CValue()), Ref{Ptr{Cvoid}}(C_NULL)
         code = begin_computation(cache, key, next_value, next_lease)
@@ -90,13 +93,14 @@ end
         close(lease)
         finish_flight(reservation.flight, reservation.flight_key, false)
     end
+    return allowing_interrupts(nothing)
 end
 
 # Ends a reservation with a value, which `write(lease)` writes. The value is not stored if memory is full according to
 # `limit`, a configuration or nothing.
 @noinline function complete(write, reservation::Reservation, limit)
     lease = reservation.lease
-    lease === nothing && return stop_computing(reservation.flight)
+    lease === nothing && return allowing_interrupts(stop_computing(reservation.flight))
     refused = false
     try
         write(lease)
@@ -105,7 +109,7 @@ end
         close(lease)
         finish_flight(reservation.flight, reservation.flight_key, refused)
     end
-    return nothing
+    return allowing_interrupts(nothing)
 end
 
 # A stack overflow inside the library or the allocator, where a lock is held, would hang the process. So every
@@ -154,6 +158,7 @@ Base.get!(cache::AbstractCache, key, default) = get!(() -> default, cache, key)
 # Ends a reservation with the result of `compute()`.
 @noinline function compute_value(compute::F, cache::AbstractCache{V}, reservation) where {F,V}
     value = try
+        allow_interrupts()
         ensure_stack()
         converted(V, compute())
     catch
@@ -165,7 +170,7 @@ end
 
 # Ends a reservation with this value. Returns it, or in verified mode the equal value that the cache has.
 @noinline function complete_with(::Type{V}, cache, reservation, value, limit) where {V}
-    reservation.kept === nothing || return verify(V, cache, reservation, value)
+    reservation.kept === nothing || return allowing_interrupts(verify(V, cache, reservation, value))
     complete(lease -> write_value(lease, bytes_of(V, cache, value)), reservation, limit)
     return value
 end

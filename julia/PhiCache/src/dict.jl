@@ -61,6 +61,7 @@ function new_dict_cache(make, ::Type{V}, identity...; options...) where {V}
     verification, pointer = new_cache((options, out) -> make(config, options, out); local_options...)
     return DictCache{V}(pointer, config, verification, identity...)
 end
+new_dict_cache(make, V, arguments...; options...) = check_storable(V)
 
 free_handle(::Type{<:DictCache}, pointer) = @c phicache_dict_cache_free(pointer::Ptr{Cvoid})::Int32
 

@@ -97,6 +97,7 @@ function new_disk_cache(make, ::Type{V}, identity, what; options...) where {V}
     return check_type_in_directory(cache, directory, [as_bytes(identity[1]); codeunits(identity[2])], what;
                                    read_only=get(options, :read_only, false))
 end
+new_disk_cache(make, V, arguments...; options...) = check_storable(V)
 
 as_bytes(context::Vector{UInt8}) = context
 
@@ -120,6 +121,7 @@ function split_directory(type, existing, options)
 end
 
 # A cache of the values in a file.
+open_saved(V, context; options...) = check_storable(V)
 function open_saved(::Type{V}, context; file, options...) where {V}
     check_storable(V)
     refuse_addresses("DiskCache", V)
@@ -146,7 +148,7 @@ const DIRECTORIES = Dict{String,Config}()
 const DIRECTORIES_LOCK = ReentrantLock()
 
 function config_of_directory(path)
-    lock(DIRECTORIES_LOCK) do
+    changing(DIRECTORIES_LOCK) do
         known = get(DIRECTORIES, path, nothing)
         # One that was made during precompilation is closed.
         known !== nothing && isopen(known) && return known

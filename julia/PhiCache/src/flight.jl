@@ -25,10 +25,12 @@ const WAITS = IdDict{Task,Flight}()
 # The time in nanoseconds that this task has waited for computations of others.
 waited() = get(task_local_storage(), :phicache_waited, UInt64(0))::UInt64
 
-# Runs `wait`, in which this task waits for a computation of another. The time is not part of its own computations.
+# Runs `wait`, in which this task waits for a computation of another, with interrupts allowed. The time is not part of
+# its own computations.
 function waiting(wait)
     began = time_ns()
     try
+        allow_interrupts()
         return wait()
     finally
         task_local_storage(:phicache_waited, waited() + (time_ns() - began))

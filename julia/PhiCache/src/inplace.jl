@@ -33,6 +33,7 @@ end
     # A value that is verified is not written into an entry: the cache has one.
     lease = step.kept === nothing ? step.lease : nothing
     value = try
+        allow_interrupts()
         fill_entry(fill!, Array{T,N}, lease, size)
     catch
         abandon(step)

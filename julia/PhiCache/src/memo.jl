@@ -28,11 +28,11 @@ with an `Int[]` and a `Float64[]`, or with two enums. (`f(-0.0)` is the same cal
   fields of a struct that can be called, too. Two closures that exist at the same time need two prefixes. Without
   `cache` the memo has a private one.
 
-`info(memo)` returns its own hits and misses and the size of its cache; `empty!(memo)` clears its cache and its counts
-(of a cache that you have given to it, all values, also those of other memos; see [`RedisCache`](@ref));
-`original(memo)` is `f`. Any task may call it at any time; if several tasks miss the same arguments, one computes.
-Another process, such as a worker of `Distributed`, gets the function without the values. A copy (`deepcopy`) of a memo
-whose function has captured variables has its own cache.
+`info(memo)` returns its own hits and misses and the size of its cache, `stats(memo)` all statistics of its cache with
+its own hits and misses; `empty!(memo)` clears its cache and its counts (of a cache that you have given to it, all
+values, also those of other memos; see [`RedisCache`](@ref)); `original(memo)` is `f`. Any task may call it at any time;
+if several tasks miss the same arguments, one computes. Another process, such as a worker of `Distributed`, gets the
+function without the values. A copy (`deepcopy`) of a memo whose function has captured variables has its own cache.
 
 An anonymous function has a new type each time its file is included, so a `const` with a memo of it cannot be defined
 again: use [`@phicache`](@ref) or a named function.
@@ -187,7 +187,7 @@ function register_memo(memo, cache, prefix)
 end
 
 # Whether no memo of another function has this prefix on a handle of this cache; then this one is registered.
-try_register(memo, cache, prefix) = lock(MEMOS_LOCK) do
+try_register(memo, cache, prefix) = changing(MEMOS_LOCK) do
     for handle in handles_of(cache), entry in filter!(entry -> entry.value !== nothing, handle.memos.entries)
         other = entry.value
         # A memo that got another cache is still in the list of the old one.
@@ -221,6 +221,7 @@ function (memo::Memo)(arguments::Vararg{Any,N}; keywords...) where {N}
     step = get_or_reserve_call(V, memo, call)
     step isa Reservation || return step
     value = try
+        allow_interrupts()
         ensure_stack()
         converted(V, memo.original(call.arguments...; call.keywords...))
     catch
@@ -363,7 +364,7 @@ function name_captured(f)
         end
     end
     isempty(values) && return ""
-    lock(MEMOS_LOCK) do
+    changing(MEMOS_LOCK) do
         known = filter!(is_alive, get!(() -> Captured[], CAPTURED, typeof(f)))
         index = findfirst(captured -> has_captured(captured, values), known)
         index === nothing || return known[index].name
@@ -404,6 +405,8 @@ function info(memo::Memo)
     counts = info(cache_of(memo))
     return is_private(memo) ? counts : (hits=memo.hits[], misses=memo.misses[], size=counts.size)
 end
+
+stats(memo::Memo) = merge(stats(cache_of(memo)), info(memo))
 
 function Base.empty!(memo::Memo)
     memo.cache === nothing || empty!(cache_of(memo))

@@ -52,6 +52,7 @@ function (method::CachedMethod)(cache::AbstractCache{V}, object, arguments::Vara
     step isa Reservation || return step
     value = try
         check_prefix(method, cache)
+        allow_interrupts()
         ensure_stack()
         converted(V, method.original(object, arguments...; keywords...))
     catch

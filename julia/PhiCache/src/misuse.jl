@@ -5,8 +5,8 @@ const TEXT_AND_VECTORS =
 
 # The calls of the functions of this package.
 const CALLS = (
-    info="info(cache), info(memo) or info(name)", stats="stats(cache) or stats(name)", entries="entries(cache)",
-    named_caches="named_caches()", original="original(memo)",
+    info="info(cache), info(memo) or info(name)", stats="stats(cache), stats(memo) or stats(name)",
+    entries="entries(cache)", named_caches="named_caches()", original="original(memo)",
     set! ="set!(cache, key, value; cost=0)", get_many="get_many(cache, keys, default=nothing)",
     set_many! ="set_many!(cache, pairs), with pairs such as a dictionary or zip(keys, values)",
     withvalue="withvalue(f, cache, key) or withvalue(f, cache, key, T)",
@@ -49,8 +49,14 @@ for name in (:get, :get!)
     @eval Base.$name(compute::Base.Callable, f::CachedFunction, key) =
         throw_no_method($(QuoteNode(name)), (compute, f, key), calls_of(f))
 end
-for name in (:info, :empty!)
-    owner = name == :info ? :PhiCache : :Base
+# A method `get(memo, key, default)` would be ambiguous with `get(compute, dictionary, key)`.
+function hint_at_calls(io, error, types, keywords)
+    error.f in (get, get!) && !isempty(error.args) && first(error.args) isa CachedFunction &&
+        print(io, "\nexpected ", calls_of(first(error.args)))
+end
+
+for name in (:info, :stats, :empty!)
+    owner = name == :empty! ? :Base : :PhiCache
     @eval $owner.$name(f::CachedMethod) = throw_no_method($(QuoteNode(name)), (f,), calls_of(f))
 end
 

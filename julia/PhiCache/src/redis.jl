@@ -76,6 +76,7 @@ function new_redis_cache(make, ::Type{V}, identity...; options...) where {V}
     prefix = is_plain ? UInt8[] : Vector{UInt8}(replace(layout(V), '\0' => "\\0") * '\0')
     return RedisCache{V}(pointer, config, verification, (:redis, server_of(config), identity...), prefix)
 end
+new_redis_cache(make, V, arguments...; options...) = check_storable(V)
 
 # Bytes that are read as another type than they were written would be a wrong value.
 prepare_key(cache::RedisCache, key) = with_type(cache, make_key(key, true))

@@ -40,7 +40,7 @@ function join_shared(cache, identity, what, remedy)
 end
 
 # Returns the type of another handle if it differs.
-register_shared(cache, identity; of_one_type=true) = lock(SHARED_LOCK) do
+register_shared(cache, identity; of_one_type=true) = changing(SHARED_LOCK) do
     handles = open_handles!(get!(() -> WeakRef[], SHARED, identity))
     for handle in handles
         other = handle.value

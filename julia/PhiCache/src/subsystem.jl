@@ -37,6 +37,8 @@ function Fingerprint(tpm::AbstractMatrix{<:Real}, connections, context::Union{Ab
     return out[]
 end
 
+Fingerprint(::AbstractMatrix{<:Real}, connections, context) = throw(ArgumentError(
+    "the context is $(described(context)); expected text, or a vector of bytes, that says how results are computed"))
 Fingerprint(arguments...) = throw_no_method("Fingerprint", arguments, "Fingerprint(tpm, connections, context)")
 
 const NO_BYTES = ntuple(_ -> 0x00, 32)

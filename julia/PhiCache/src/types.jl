@@ -240,7 +240,7 @@ of_this_process(name) = string(name, "@", PROCESS_NUMBER[])
 is_numbered(name) = occursin(r"#[^#{},().]*#[0-9]+(?![0-9.])", name)
 
 # After the name of a type comes a hash of the fields of the structs in it. It is short, because a hit copies it.
-@noinline new_name(@nospecialize(T)) = lock(TYPE_NAMES_LOCK) do
+@noinline new_name(@nospecialize(T)) = changing(TYPE_NAMES_LOCK) do
     spelled = replace(T isa Module ? join(fullname(T), '.') : spell(T), '\0' => "\\0")
     fields = join(map(with_fields, own_types!(Any[], T)), ' ')
     is_nameless = !(T isa Module) && is_numbered(string(spelled, ' ', fields))

@@ -24,7 +24,7 @@ is_storable(::Type{T}) where {T} = T === Any || T === String || is_bits(T) || is
 is_bits(T) = isbitstype(T) && sizeof(T) > 0
 is_bits_array(T) = T <: Array && isconcretetype(T) && is_bits(eltype(T))
 
-check_storable(T) = is_storable(T) || throw(ArgumentError(
+check_storable(T) = T isa Type && is_storable(T) || throw(ArgumentError(
     "a cache cannot hold values of type $T; expected an Array of a bits type, String, a bits type, or Any"))
 
 # For values that other processes read.

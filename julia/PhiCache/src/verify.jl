@@ -25,6 +25,7 @@ end
 @noinline function verify(::Type{V}, cache, reservation, value) where {V}
     lease, kept_bytes = reservation.lease, reservation.kept
     try
+        allow_interrupts()
         kept = GC.@preserve kept_bytes value_of(V, cache, Base.unsafe_convert(CBytes, kept_bytes))
         bytes = bytes_of(V, cache, value)
         equal = has_bytes(bytes, kept_bytes) || cache.verification.same(kept, value)

@@ -8,6 +8,7 @@
     @test empty!(square) === square && info(square) == (hits=0, misses=0, size=0)
     @test square(3) == 9 && calls == 4
     @test info(Memo(identity)) == (hits=0, misses=0, size=0)
+    @test stats(Memo(identity)).stores == 0 && stats(square).stores == 1
     @test isempty(info(empty!(Memo(identity)))) == false
 end
 
@@ -67,6 +68,8 @@ end
     @test (double(5), triple(5), bare(5)) == (10, 15, 20)
     @test (double(5), triple(5), bare(5)) == (10, 15, 20)
     @test info(double) == info(triple) == (hits=1, misses=1, size=3)
+    all = stats(double)
+    @test (all.hits, all.misses, all.size, all.stores) == (1, 1, 3, 3)
     @test cache["double", 5] == 10
     for prefix in ("double", nothing)
         @test status_of(() -> Memo(x -> 5x, cache=cache, prefix=prefix)) == PhiCache.ERROR_INVALID_ARGUMENT

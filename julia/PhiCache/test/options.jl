@@ -54,6 +54,11 @@ end
 @testset "a constructor that does not exist is answered with those that do" begin
     for (make, expected) in (
         (() -> DictCache("x"), "there is no DictCache(::String); expected DictCache{V}(; options...)"),
+        (() -> DictCache{1}(), "a cache cannot hold values of type 1; expected an Array of a bits type"),
+        (() -> DiskCache{1}("x"), "values of type 1"), (() -> DiskCache{:V}("x"; file="/file"), "values of type V"),
+        (() -> RedisCache{1}(), "values of type 1"), (() -> Memo(sin; returns=1), "returns is 1"),
+        (() -> DictCache{1}(Fingerprint([0.0 1.0]', [1], "x"), "role"), "values of type 1"),
+        (() -> Fingerprint([0.0 1.0]', [1], :x), "the context is :x, of type Symbol; expected text"),
         (() -> DictCache{Int}("x", 1), "expected DictCache{V}(; options...)"),
         (() -> DiskCache(), "expected DiskCache{V}(context"),
         (() -> DiskCache{Int}(5), "expected DiskCache{V}(context"),
@@ -78,7 +83,8 @@ end
     cache, system = DictCache{Float64}(), Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "calls"), [0, 0], 1:2)
     memo, method = Memo(abs; cache=cache, prefix="calls"), CachedMethod(abs)
     for (call, expected) in (
-        (() -> stats(memo), "there is no stats(::Memo); expected stats(cache)"),
+        (() -> stats(abs), "expected stats(cache), stats(memo) or stats(name)"),
+        (() -> stats(method), "a cached method is a function, and its values are in the cache of each object"),
         (() -> info(method), "a cached method is a function, and its values are in the cache of each object"),
         (() -> empty!(method), "a cached method is a function"),
         (() -> delete!(memo, 3), "there is no delete!(::Memo, ::Int64); expected a call f(arguments...), info(f) for"),
@@ -125,6 +131,9 @@ end
         (() -> CachedMethod(3), "CachedMethod: 3, of type Int64, cannot be called; expected a function"))
         message = message_of(call)
         @test occursin(expected, message) && !occursin('\n', message)
+    end
+    for call in (() -> get(memo, 3, nothing), () -> get!(memo, 3, 1.0), () -> get(method, 3, nothing))
+        @test occursin("is a function, and", sprint(showerror, try call() catch error; error end))
     end
     # A memo may compute.
     @test get!(Memo(() -> 2.0), cache, "key") == get(Memo(() -> 2.0), cache, "other") == 2.0

@@ -9,9 +9,9 @@ using Serialization
 using Test
 
 const FILES = ["library", "nodes", "config", "keys", "any_key", "allocations", "values", "dict", "views", "compute",
-               "verify", "inplace", "purview", "memo", "macro", "method", "subsystem", "mice", "batch", "entries",
-               "redis", "disk", "saved", "sharing", "options", "registry", "handles", "threads", "precompile",
-               "example"]
+               "verify", "inplace", "interrupts", "purview", "memo", "macro", "method", "subsystem", "mice", "batch",
+               "entries", "redis", "disk", "saved", "sharing", "options", "registry", "handles", "threads",
+               "precompile", "example"]
 
 # Most of the time is compilation. So CTest runs two halves at the same time: these files, which depend on the optimizer
 # (allocations, stack frames, pointers into entries), and the others with -O1.
