@@ -363,7 +363,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)memo(1);
 #elif CASE == 66  // into a struct of your own
     cache.memoize<std::unique_ptr<int>>("key", [] { return std::make_unique<int>(1); });
-#elif CASE == 67  // or T is no value
+#elif CASE == 67  // no pointer and no view
     (void)cache.memoize<std::string_view>("key", [] { return std::string("text"); });
 #elif CASE == 68  // returns nothing
     phicache::memo memo{[](int) {}};
@@ -801,6 +801,16 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.try_get<void>("key");
 #elif CASE == 286  // settings_have_functions
     const phicache::config settings("redis://localhost");
+#elif CASE == 287  // returns another type than the T of memoize<T>
+    (void)cache.memoize<double>("key", [] { return std::vector<double>{1, 2}; });
+#elif CASE == 288  // returns another type than the T of memoize<T>
+    (void)cache.try_memoize<char>({"iron", "gold"}, [] { return std::string("text"); });
+#elif CASE == 289  // returns another type than the T of memoize<T>
+    (void)cache.memoize<std::array<int, 2>>("key", [] { return std::array<int, 3>{}; });
+#elif CASE == 290  // returns another type than the T of memoize<T>
+    (void)cache.memoize<double>("key", [] { return std::uint8_t(1); });
+#elif CASE == 291  // the function does not return a value
+    (void)cache.memoize<int>("key", [&number] { return &number; });
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif
