@@ -336,6 +336,10 @@ public:
     expected<outcome> try_set_with_cost(bytes key, const Content& content, std::chrono::nanoseconds cost) const {
         return detail::with_bytes(content, set_call(key, cost));
     }
+    template <class Content>
+    void set_with_cost(const key_parts& use_key_of, const Content&, std::chrono::nanoseconds) const = delete;
+    template <class Content>
+    void try_set_with_cost(const key_parts& use_key_of, const Content&, std::chrono::nanoseconds) const = delete;
     /// Refuses calls with other arguments.
     template <class... Given, std::enable_if_t<!detail::have_cost<Given...>, int> = 0>
     outcome set_with_cost(const Given&...) const {
