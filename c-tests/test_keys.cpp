@@ -299,7 +299,8 @@ void a_text_is_not_cut_at_a_nul_and_is_no_null_pointer() {
     CHECK(key::of(text).encode() != key::of("a").encode());
     CHECK_MESSAGE("contains a NUL", key().add_named(text, 1).encode());
     CHECK_MESSAGE("contains a NUL", key().add_keyword(text, 1).encode());
-    CHECK_MESSAGE("contains a NUL", phicache::dict_cache::shared(phicache::fingerprint(phicache_fingerprint{{1}}), text));
+    const phicache::fingerprint one(phicache_fingerprint{{1}});
+    CHECK_MESSAGE("contains a NUL", phicache::dict_cache::shared(one, text));
     phicache::cache_options options;
     options.name = text;
     CHECK_MESSAGE("contains a NUL", phicache::dict_cache(options));

@@ -310,7 +310,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::mice<>{cause, {mask}, {}, 0.5, {}};
 #elif CASE == 36  // node_index
     (void)purviews.get(cause, {mask});
-#elif CASE == 37  // span<const
+#elif CASE == 37  // a_direction_a_node_set_and_a_list
     purviews.set(cause, {0}, {mask, mask});
 #elif CASE == 38  // not_an_address
     purviews.set(cause, {0}, {0, 5});
@@ -371,7 +371,7 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)memo(1);
 #elif CASE == 66  // into a struct of your own
     cache.memoize<std::unique_ptr<int>>("key", [] { return std::make_unique<int>(1); });
-#elif CASE == 67  // or T is no value
+#elif CASE == 67  // no pointer and no view
     (void)cache.memoize<std::string_view>("key", [] { return std::string("text"); });
 #elif CASE == 68  // returns nothing
     phicache::memo memo{[](int) {}};
@@ -809,9 +809,45 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)cache.try_get<void>("key");
 #elif CASE == 286  // settings_have_functions
     const phicache::config settings("redis://localhost");
-#elif CASE == 287  // write add_to_key
+#elif CASE == 287  // returns another type than the T of memoize<T>
+    (void)cache.memoize<double>("key", [] { return std::vector<double>{1, 2}; });
+#elif CASE == 288  // returns another type than the T of memoize<T>
+    (void)cache.try_memoize<char>({"iron", "gold"}, [] { return std::string("text"); });
+#elif CASE == 289  // returns another type than the T of memoize<T>
+    (void)cache.memoize<std::array<int, 2>>("key", [] { return std::array<int, 3>{}; });
+#elif CASE == 290  // returns another type than the T of memoize<T>
+    (void)cache.memoize<double>("key", [] { return std::uint8_t(1); });
+#elif CASE == 291  // the function does not return a value
+    (void)cache.memoize<int>("key", [&number] { return &number; });
+#elif CASE == 292  // a_direction_a_node_set_and_a_list
+    purviews.set(1, 2, 3);
+#elif CASE == 293  // a_direction_a_node_set_and_a_list
+    (void)purviews.try_set(cause, number, std::vector<phicache::node_set>(1));
+#elif CASE == 294  // a_direction_a_node_set_and_a_list
+    purviews.set(cause, {0}, number);
+#elif CASE == 295  // a_direction_a_node_set_and_a_list
+    purviews.set(cause, {0});
+#elif CASE == 296  // a_direction_and_a_node_set
+    (void)purviews.get(number, 2);
+#elif CASE == 297  // a_direction_and_a_node_set
+    (void)purviews.try_get("key");
+#elif CASE == 298  // a_direction_a_node_set_and_a_function
+    (void)purviews.memoize("key", [] { return std::vector<phicache::node_set>(); });
+#elif CASE == 299  // a_direction_a_node_set_and_a_function
+    (void)purviews.try_memoize(number, 2, [] { return std::vector<phicache::node_set>(); });
+#elif CASE == 300  // set_takes_a_key_and_a_mice
+    mice.set("key");
+#elif CASE == 301  // try_set_takes_a_key_and_a_mice
+    (void)mice.try_set("key", 0.5, 1, 2);
+#elif CASE == 302  // a text that tells the methods of one cache apart
+    phicache::method method(&analysis::phi, "phi");
+#elif CASE == 303  // a text that tells the methods of one cache apart
+    phicache::method method(number, &analysis::phi);
+#elif CASE == 304  // use_key_of
+    cache.set_with_cost({"iron", "gold"}, 1, std::chrono::seconds(5));
+#elif CASE == 305  // write add_to_key
     (void)phicache::key::of(labelled{});
-#elif CASE == 288  // write add_to_key
+#elif CASE == 306  // write add_to_key
     (void)phicache::memo{[](const labelled&) { return 1; }};
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();

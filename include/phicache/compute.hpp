@@ -178,9 +178,21 @@ template <class T, class Function>
 inline constexpr bool reads_back<T, Function, std::enable_if_t<!std::is_void_v<std::invoke_result_t<Function&>>>> = [] {
     using Returned = std::invoke_result_t<Function&>;
     using Stored = typename stored_element<remove_cvref<Returned>>::type;
-    return (is_value<T>::value || !is_content<returned_t<Returned>>) &&
-           (std::is_same_v<Stored, typename stored_element<T>::type> || std::is_same_v<Stored, std::uint8_t>);
+    if constexpr (is_plain_object<T> && is_plain_object<returned_t<Returned>>)
+        if (sizeof(T) != sizeof(returned_t<Returned>)) return false;
+    // A range of T is stored as many T: it is not read as one.
+    return !is_content<returned_t<Returned>> ||
+           (is_value<T>::value && (!std::is_same_v<Stored, T> || std::is_same_v<returned_t<Returned>, T>) &&
+            (std::is_same_v<Stored, typename stored_element<T>::type> || std::is_same_v<Stored, std::uint8_t>));
 }();
+/// Refuses what is not read back; with two messages, because only one of them has to list what a value is.
+template <class T, class Function>
+constexpr bool check_returned() noexcept {
+    constexpr bool is_good = reads_back<T, Function>;
+    static_assert(is_good || !is_value<T>::value, "the function returns another type than the T of memoize<T>");
+    static_assert(is_good || is_value<T>::value, PHICACHE_HPP_VALUES);
+    return true;
+}
 
 /// Stores the value that a function returned as bytes; MICE and purview caches have writers of their own.
 struct write_bytes {

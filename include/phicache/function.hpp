@@ -523,8 +523,9 @@ private:
 
 template <class F>
 method(text, F&&, method_kind = method_kind::plain) -> method<typename detail::method_signature<std::decay_t<F>>::type>;
-template <class F, std::enable_if_t<!detail::is_method<std::decay_t<F>>::value, int> = 0>
-method(F&&) -> method<detail::no_prefix<F>>;
+template <class F, class... Rest,
+          std::enable_if_t<!detail::is_method<std::decay_t<F>>::value && !std::is_convertible_v<F, text>, int> = 0>
+method(F&&, const Rest&...) -> method<detail::no_prefix<F>>;
 method(text, ...) -> method<detail::no_signature>;
 
 template <>

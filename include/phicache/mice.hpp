@@ -352,6 +352,10 @@ public:
     expected<outcome> try_set(bytes key, const Other& a_value_is_in_the_payload_of_a_mice) const = delete;
     void set(bytes key, bytes a_value_is_in_the_payload_of_a_mice, double) const = delete;
     void try_set(bytes key, bytes a_value_is_in_the_payload_of_a_mice, double) const = delete;
+    template <class... Given, detail::if_not<2, Given...> = 0>
+    void set(const Given&... set_takes_a_key_and_a_mice) const = delete;
+    template <class... Given, detail::if_not<2, Given...> = 0>
+    void try_set(const Given&... try_set_takes_a_key_and_a_mice) const = delete;
 
     /// The record of a key; on a miss `compute` returns it as a `mice`, or takes a `result&` and uses `reserve_mice`.
     /// If its store is refused, the record is returned anyway. Otherwise as `dict_cache::memoize`.

@@ -62,8 +62,6 @@ inline constexpr bool have_cost<Key, Content, Cost> = std::is_convertible_v<cons
 #define PHICACHE_HPP_COST                                                                                          \
     "set_with_cost takes a key, a value, and what it cost to compute: a std::chrono::duration, as in "             \
     "std::chrono::seconds(5)"
-#define PHICACHE_HPP_READS_BACK \
-    "the function returns another type than the T of memoize<T>, or T is no value: " PHICACHE_HPP_VALUES
 
 /// The status of a call that returns OK or MISS, as a bool.
 inline expected<bool> found(phicache_status code) noexcept {
@@ -338,6 +336,10 @@ public:
     expected<outcome> try_set_with_cost(bytes key, const Content& content, std::chrono::nanoseconds cost) const {
         return detail::with_bytes(content, set_call(key, cost));
     }
+    template <class Content>
+    void set_with_cost(const key_parts& use_key_of, const Content&, std::chrono::nanoseconds) const = delete;
+    template <class Content>
+    void try_set_with_cost(const key_parts& use_key_of, const Content&, std::chrono::nanoseconds) const = delete;
     /// Refuses calls with other arguments.
     template <class... Given, std::enable_if_t<!detail::have_cost<Given...>, int> = 0>
     outcome set_with_cost(const Given&...) const {
@@ -374,13 +376,13 @@ public:
     /// The same, with a copy of the value as T; on a miss, the T that the function returned.
     template <class T, class Compute, detail::if_function<Compute> = 0>
     T memoize(bytes key, Compute&& compute) const {
-        static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
+        static_assert(detail::check_returned<T, Compute>());
         return detail::memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
     /// The same, with a copy of the value as T.
     template <class T, class Compute, detail::if_function<Compute> = 0>
     expected<T> try_memoize(bytes key, Compute&& compute) const {
-        static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
+        static_assert(detail::check_returned<T, Compute>());
         return detail::try_memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
 
@@ -459,13 +461,13 @@ public:
     /// @copydoc memoize
     template <class T, class Compute, detail::if_function<Compute> = 0>
     T memoize(const key_parts& key, Compute&& compute) const {
-        static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
+        static_assert(detail::check_returned<T, Compute>());
         return detail::memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
     /// @copydoc memoize
     template <class T, class Compute, detail::if_function<Compute> = 0>
     expected<T> try_memoize(const key_parts& key, Compute&& compute) const {
-        static_assert(detail::reads_back<T, Compute>, PHICACHE_HPP_READS_BACK);
+        static_assert(detail::check_returned<T, Compute>());
         return detail::try_memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
 

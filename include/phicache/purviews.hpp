@@ -86,6 +86,18 @@ inline auto memoize_call(phicache_purview_cache* cache, direction dir, node_set 
     };
 }
 
+/// In place of an argument that a call lacks, or has in braces.
+struct nothing {
+    template <class... T>
+    nothing(const T&...) noexcept {}
+};
+/// Enabled for calls that do not begin with a direction and a node set, or lack the last argument.
+template <class Direction, class M, class Last = direction>
+using if_wrong = std::enable_if_t<!std::is_convertible_v<const Direction&, direction> ||
+                                      !std::is_convertible_v<const M&, node_set> || std::is_same_v<Last, nothing> ||
+                                      std::is_arithmetic_v<Last>,
+                                  int>;
+
 }  // namespace detail
 
 /// Maps (direction, mechanism) to a list of purviews. The key contains neither network nor subsystem: make a cache for
@@ -120,6 +132,10 @@ public:
     expected<std::optional<purview_list>> try_get(direction dir, node_set mechanism) const {
         return detail::try_look_up<purview_list>(detail::get_call(handle(), dir, mechanism));
     }
+    template <class D, class M = detail::nothing, detail::if_wrong<D, M> = 0>
+    void get(const D& a_direction_and_a_node_set, const M& = {}) const = delete;
+    template <class D, class M = detail::nothing, detail::if_wrong<D, M> = 0>
+    void try_get(const D& a_direction_and_a_node_set, const M& = {}) const = delete;
 
     /// Stores a list, which may be empty. Refused with `status::refused_disabled` while `cache_potential_purviews` is
     /// off.
@@ -131,6 +147,10 @@ public:
         return detail::stored(phicache_purview_cache_set(handle(), static_cast<std::int32_t>(dir), mechanism.mask(),
                                                          detail::masks(purviews), purviews.size()));
     }
+    template <class D, class M = node_set, class List = detail::nothing, detail::if_wrong<D, M, List> = 0>
+    void set(const D& a_direction_a_node_set_and_a_list, const M&, const List& = {}) const = delete;
+    template <class D, class M = node_set, class List = detail::nothing, detail::if_wrong<D, M, List> = 0>
+    void try_set(const D& a_direction_a_node_set_and_a_list, const M&, const List& = {}) const = delete;
 
     /// The purviews of a mechanism; on a miss `compute` returns them as a vector of `node_set`, or takes a `result&`
     /// and writes masks there. Otherwise as `dict_cache::memoize`.
@@ -143,6 +163,10 @@ public:
     expected<purview_list> try_memoize(direction dir, node_set mechanism, Compute&& compute) const {
         return try_memoize_by(dir, mechanism, run_memoized<Compute>, detail::erased(compute));
     }
+    template <class D, class M = node_set, class F = detail::nothing, detail::if_wrong<D, M, F> = 0>
+    void memoize(const D& a_direction_a_node_set_and_a_function, const M&, const F& = {}) const = delete;
+    template <class D, class M = node_set, class F = detail::nothing, detail::if_wrong<D, M, F> = 0>
+    void try_memoize(const D& a_direction_a_node_set_and_a_function, const M&, const F& = {}) const = delete;
 
 private:
     template <class Compute>

@@ -378,8 +378,8 @@ pub(in crate::ffi) fn fingerprint(fingerprint: *const phicache_fingerprint, name
     let given = any_fingerprint(fingerprint, name)?;
     if given.0 == [0; 32] {
         return Err(Error::invalid(format!(
-            "{name} is all zeros, as before it is made: make it from the network (phicache_network_fingerprint) or take \
-             that of a subsystem (phicache_subsystem_fingerprint)"
+            "{name} is all zeros, as before it is made: make it from the network (phicache_network_fingerprint) or \
+             take that of a subsystem (phicache_subsystem_fingerprint)"
         )));
     }
     Ok(given)
