@@ -3328,7 +3328,8 @@ phicache_status phicache_memo_wrapped(phicache_memo *memo, phicache_compute *out
  *
  * @param prefix     [nullable] The first element of each key, before the arguments; NULL is "none". Functions with
  *                   one prefix would read each other's values where they use one cache: a call that finds no value
- *                   there is an error if another method, or a memo, has used the prefix on that cache and still exists.
+ *                   there is an error if another method, or a memo, has used the prefix on that cache and still
+ *                   exists.
  * @param flags      0, or `PHICACHE_METHOD_REPERTOIRE`.
  * @param compute    Computes a value of the function; its `call_data` is the object.
  * @param user_data  [nullable] Passed to `compute` in every call.
@@ -4227,8 +4228,8 @@ phicache_status phicache_registry_stats(const char *name, phicache_stats *out);
 phicache_status phicache_registry_clear(const char *name);
 
 /**
- * Clears all named caches, those on disk or at a server for all processes. If one fails, the others are cleared all the
- * same, and the first error is returned.
+ * Clears all named caches, those on disk or at a server for all processes. If one fails, the others are cleared all
+ * the same, and the first error is returned.
  *
  * May wait for the servers and the file systems of all named caches.
  */

@@ -22,7 +22,7 @@ STANDARD_HEADERS = {"array", "chrono", "cstdarg", "cstddef", "cstdint", "cstdio"
 # A quarter more than there are: other versions of the standard library count differently.
 INSTANTIATIONS = {"gcc": 3_600, "clang": 700}
 # Many of these are calls that do not compile, so that a mistake takes a few lines of the compiler and not a hundred.
-OWN_LINES = 5_900
+OWN_LINES = 6_000
 FORWARD_LINES = 1_200
 
 
