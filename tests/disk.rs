@@ -578,6 +578,27 @@ fn what_others_join_is_found_at_every_moment() {
 }
 
 #[test]
+fn a_directory_that_others_remove_during_a_listing_is_empty() {
+    let scratch = Scratch::fast();
+    let reader = open(scratch.path(), at_once());
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let directory = Directory::new(scratch.path(), false, false).unwrap();
+            for key in 0..500 {
+                store(&open(scratch.path(), Options::default()), &number(key), b"v");
+                directory.discard(&directory.space(&FINGERPRINT, "values")).unwrap();
+            }
+            is_done.store(true, Relaxed);
+        });
+        while !is_done.load(Relaxed) {
+            reader.len().unwrap();
+        }
+    });
+    assert_eq!(reader.len().unwrap(), 0);
+}
+
+#[test]
 fn what_was_cleared_does_not_come_back_from_a_process_that_seals_it() {
     let original = Scratch::fast();
     let writer = open(original.path(), Options::default());

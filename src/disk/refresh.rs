@@ -79,20 +79,28 @@ impl Space {
 
     /// Compares the directory with its state when it was listed.
     fn compare(&self, listed: &mut Stamp) -> Outcome<()> {
-        let Some(stamp) = self.stamp(listed)? else {
-            // Somebody removed everything, or nobody has stored anything.
+        let drop_all = |listed: &mut Stamp| {
             *listed = Stamp::default();
             self.drop_all();
+        };
+        let Some(stamp) = self.stamp(listed)? else {
+            // Somebody removed everything, or nobody has stored anything.
+            drop_all(listed);
             return Ok(());
         };
         if !listed.is_same_directory(&stamp) {
-            *listed = Stamp::default();
-            self.drop_all();
+            drop_all(listed);
         }
         if !listed.is_current(&stamp) {
-            let complete = self.list(!listed.is_listed())?;
-            // What could not be opened is tried again next time.
-            *listed = if complete { stamp } else { stamp.unsettled() };
+            match self.list(!listed.is_listed()) {
+                // Somebody has removed everything meanwhile.
+                Err(failure) if failure.is_absence() => {
+                    drop_all(listed);
+                    return Ok(());
+                }
+                // What could not be opened is tried again next time.
+                complete => *listed = if complete? { stamp } else { stamp.unsettled() },
+            }
         }
         self.read_on()
     }

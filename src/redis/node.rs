@@ -26,7 +26,7 @@ use super::tls::TlsContext;
 use crate::memory::spare;
 
 /// About the bytes that a new connection takes: its buffers, and a TLS handshake.
-const CONNECTING: usize = 256 << 10;
+const CONNECTING: usize = 128 << 10;
 
 /// What all nodes of a server share: the login and the counters.
 pub struct Access {

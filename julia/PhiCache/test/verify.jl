@@ -76,7 +76,7 @@ end
     @test get!(() -> [NodeSet(1)], purviews, key) == [NodeSet(1)]
     @test get!(() -> [NodeSet(2)], purviews, key) == [NodeSet(2)]
     @test stats(purviews).differences == 1
-    system = Subsystem(Fingerprint(ntuple(_ -> 0x00, 32)), [0, 1, 0], 1:3)
+    system = Subsystem(Fingerprint(ntuple(_ -> 0x01, 32)), [0, 1, 0], 1:3)
     mice = MICECache(system; verify_every=1)
     maximal(phi) = get!(() -> Mice(CAUSE, NodeSet(1), NodeSet(2), phi, [phi]), mice, "key")
     @test maximal(0.5) == maximal(0.5)
