@@ -93,6 +93,9 @@ impl<T: Default> Biased<T> {
 
     #[inline(never)]
     fn lock_mutex(&self, thread: Option<&'static Participant>) -> BiasedGuard<'_, T> {
+        // Before the mutex is locked: without memory, a thread waits for the participant of another one, which may wait
+        // for this mutex.
+        let thread = if self.owner.load(Ordering::Relaxed) == NEW { thread.or_else(register) } else { thread };
         let is_intact = self.mutex.lock();
         if self.owner.load(Ordering::Relaxed) != SHARED || !is_intact {
             self.settle(thread, is_intact);
@@ -104,7 +107,6 @@ impl<T: Default> Biased<T> {
     #[cold]
     fn settle(&self, thread: Option<&'static Participant>, is_intact: bool) {
         let owner = self.owner.load(Ordering::Relaxed);
-        let thread = if owner == NEW { thread.or_else(register) } else { thread };
         let own = thread.map_or(Token::NONE, |thread| thread.token.now());
         let new = match owner {
             NEW if own != Token::NONE && barrier::is_fence_free() => own,
