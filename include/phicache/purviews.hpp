@@ -92,9 +92,9 @@ struct nothing {
     nothing(const T&...) noexcept {}
 };
 /// Enabled for calls that do not begin with a direction and a node set, or lack the last argument.
-template <class Direction, class M, class Last = direction>
+template <class Direction, class N, class Last = direction>
 using if_wrong = std::enable_if_t<!std::is_convertible_v<const Direction&, direction> ||
-                                      !std::is_convertible_v<const M&, node_set> || std::is_same_v<Last, nothing> ||
+                                      !std::is_convertible_v<const N&, node_set> || std::is_same_v<Last, nothing> ||
                                       std::is_arithmetic_v<Last>,
                                   int>;
 
@@ -132,10 +132,10 @@ public:
     expected<std::optional<purview_list>> try_get(direction dir, node_set mechanism) const {
         return detail::try_look_up<purview_list>(detail::get_call(handle(), dir, mechanism));
     }
-    template <class D, class M = detail::nothing, detail::if_wrong<D, M> = 0>
-    void get(const D& a_direction_and_a_node_set, const M& = {}) const = delete;
-    template <class D, class M = detail::nothing, detail::if_wrong<D, M> = 0>
-    void try_get(const D& a_direction_and_a_node_set, const M& = {}) const = delete;
+    template <class A, class N = detail::nothing, detail::if_wrong<A, N> = 0>
+    void get(const A& a_direction_and_a_node_set, const N& = {}) const = delete;
+    template <class A, class N = detail::nothing, detail::if_wrong<A, N> = 0>
+    void try_get(const A& a_direction_and_a_node_set, const N& = {}) const = delete;
 
     /// Stores a list, which may be empty. Refused with `status::refused_disabled` while `cache_potential_purviews` is
     /// off.
@@ -147,10 +147,10 @@ public:
         return detail::stored(phicache_purview_cache_set(handle(), static_cast<std::int32_t>(dir), mechanism.mask(),
                                                          detail::masks(purviews), purviews.size()));
     }
-    template <class D, class M = node_set, class List = detail::nothing, detail::if_wrong<D, M, List> = 0>
-    void set(const D& a_direction_a_node_set_and_a_list, const M&, const List& = {}) const = delete;
-    template <class D, class M = node_set, class List = detail::nothing, detail::if_wrong<D, M, List> = 0>
-    void try_set(const D& a_direction_a_node_set_and_a_list, const M&, const List& = {}) const = delete;
+    template <class A, class N = node_set, class List = detail::nothing, detail::if_wrong<A, N, List> = 0>
+    void set(const A& a_direction_a_node_set_and_a_list, const N&, const List& = {}) const = delete;
+    template <class A, class N = node_set, class List = detail::nothing, detail::if_wrong<A, N, List> = 0>
+    void try_set(const A& a_direction_a_node_set_and_a_list, const N&, const List& = {}) const = delete;
 
     /// The purviews of a mechanism; on a miss `compute` returns them as a vector of `node_set`, or takes a `result&`
     /// and writes masks there. Otherwise as `dict_cache::memoize`.
@@ -163,10 +163,10 @@ public:
     expected<purview_list> try_memoize(direction dir, node_set mechanism, Compute&& compute) const {
         return try_memoize_by(dir, mechanism, run_memoized<Compute>, detail::erased(compute));
     }
-    template <class D, class M = node_set, class F = detail::nothing, detail::if_wrong<D, M, F> = 0>
-    void memoize(const D& a_direction_a_node_set_and_a_function, const M&, const F& = {}) const = delete;
-    template <class D, class M = node_set, class F = detail::nothing, detail::if_wrong<D, M, F> = 0>
-    void try_memoize(const D& a_direction_a_node_set_and_a_function, const M&, const F& = {}) const = delete;
+    template <class A, class N = node_set, class F = detail::nothing, detail::if_wrong<A, N, F> = 0>
+    void memoize(const A& a_direction_a_node_set_and_a_function, const N&, const F& = {}) const = delete;
+    template <class A, class N = node_set, class F = detail::nothing, detail::if_wrong<A, N, F> = 0>
+    void try_memoize(const A& a_direction_a_node_set_and_a_function, const N&, const F& = {}) const = delete;
 
 private:
     template <class Compute>
