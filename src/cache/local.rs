@@ -47,7 +47,7 @@ impl<P: Policy> LocalCache<P> {
     /// An empty cache. Allocates nothing.
     pub fn new(policy: P, config: Arc<Config>, options: Options) -> Self {
         // For the first computed value for which there is no memory.
-        spare::make_room();
+        spare::keep();
         // In verified mode each hit has a number, which the fast path does not know. So that path must decline.
         let counters = match options.verifier {
             Some(_) => Counters::counted_together(),

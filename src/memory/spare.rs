@@ -3,6 +3,7 @@
 //! report a failed allocation, and would end the process.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use crate::sync::Mutex;
@@ -12,6 +13,16 @@ const ROOM: usize = 32 << 10;
 
 /// A block that is given up when memory runs out; empty while it is given up.
 static SPARE: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Whether there is a spare block, without the lock.
+static IS_KEPT: AtomicBool = AtomicBool::new(false);
+
+/// Makes the spare block, if there is none.
+pub fn keep() {
+    if !IS_KEPT.load(Ordering::Relaxed) {
+        make_room();
+    }
+}
 
 /// Makes sure that small allocations of the next moments succeed: with the spare block, once no other memory is left.
 pub fn make_room() {
@@ -26,6 +37,7 @@ pub fn make_room() {
     if check(ROOM).is_err() {
         *spare = Vec::new();
     }
+    IS_KEPT.store(spare.capacity() > 0, Ordering::Relaxed);
 }
 
 /// Fails if a call cannot have this many bytes now.
