@@ -39,11 +39,13 @@ class Counts:
     def __init__(self, passed=0, failed=0):
         self.passed, self.failed = passed, failed
         self.skipped = []  # the reason, one for each test that did not run
+        self.failures = []  # the end of what each failed test printed, where the runner tells which output is whose
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.failures += other.failures
 
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed, {len(self.skipped)} skipped"
@@ -96,7 +98,15 @@ def as_cargo_counts(succeeded, output):
     counts.skipped += [f"{name}: {why or 'ignored'}" for name, why in reasons
                        if why != "runs in a process of its own"]
     counts.skipped += re.findall(r"SKIPPED: (.*)", output)
+    counts.failures += [end_of(name, text) for name, text in
+                        re.findall(r"^---- (\S+) stdout ----\n(.*?)(?=^---- |^failures:$|\Z)", output,
+                                   re.MULTILINE | re.DOTALL)]
     return counts
+
+
+def end_of(name, output):
+    """The name of a failed test, and the last lines of what it printed."""
+    return "\n    ".join([f"  {name}", *output.strip().splitlines()[-LINES_OF_A_FAILURE:]])
 
 
 def as_ctest_counts(report):
@@ -113,6 +123,7 @@ def as_ctest_counts(report):
                     counts.skipped.append(f"{test.get('name')}: {why.group(1) if why else 'no reason given'}")
                 else:  # it failed, or its program is missing
                     counts.failed += 1
+                    counts.failures.append(end_of(test.get("name"), test.findtext("system-out") or ""))
         return counts
     return count
 
@@ -378,10 +389,13 @@ def main():
         print("\nskipped")
         for reason, times in collections.Counter(counts.skipped).items():
             print(f"  {reason}" + (f" ({times} times)" if times > 1 else ""))
+    if counts.failures:
+        print("\nfailed, with the last lines of output", *counts.failures, sep="\n")
     print(f"\n{counts}")
     sys.exit(counts.failed != 0)
 
 
+LINES_OF_A_FAILURE = 12
 CARGO = os.environ.get("CARGO") or shutil.which("cargo") or "cargo"
 
 if __name__ == "__main__":
