@@ -138,12 +138,21 @@ fn a_peek_asks_near_and_at_the_server_and_counts_nothing() {
 #[test]
 fn a_value_expires_after_its_time_to_live() {
     let Some(server) = Running::start(&[]) else { return };
-    let remote = RemoteOptions { ttl: Some(Duration::from_secs(2)), ..RemoteOptions::default() };
-    let cache = with(&config(&server), remote);
-    cache.set(b"k", b"v").unwrap().unwrap();
-    assert_eq!(set_many(&cache, &[(b"a", b"1"), (b"b", b"2")]), [Ok(Ok(())), Ok(Ok(()))]);
-    cache.memoize(b"computed", |draft| draft.write(b"v")).unwrap();
+    let fill = |ttl| {
+        let cache = with(&config(&server), RemoteOptions { ttl: Some(ttl), ..RemoteOptions::default() });
+        cache.set(b"k", b"v").unwrap().unwrap();
+        assert_eq!(set_many(&cache, &[(b"a", b"1"), (b"b", b"2")]), [Ok(Ok(())), Ok(Ok(()))]);
+        cache.memoize(b"computed", |draft| draft.write(b"v")).unwrap();
+        cache
+    };
+    let cache = fill(Duration::from_secs(1000));
     assert_eq!(cache.size().unwrap(), 4);
+    for name in server.ask::<Vec<String>>("KEYS *") {
+        let left: i64 = server.ask(&format!("PTTL {name}"));
+        assert!((1..=1_000_000).contains(&left), "{name}: {left}");
+    }
+    cache.clear().unwrap();
+    let cache = fill(Duration::from_millis(500));
     server::eventually("all are forgotten", || cache.size().unwrap() == 0);
 }
 
@@ -536,8 +545,9 @@ fn one_of_two_processes_with_leases_computes() {
 #[test]
 fn a_lost_lease_delays_others_until_it_expires_and_then_stores_nothing() {
     let Some(server) = Running::start(&[]) else { return };
-    let remote = RemoteOptions { lease: Some(Duration::from_millis(200)), ..RemoteOptions::default() };
-    let (one, two) = (with(&config(&server), remote), with(&config(&server), remote));
+    let lease = |time| RemoteOptions { lease: Some(time), ..RemoteOptions::default() };
+    let one = with(&config(&server), lease(Duration::from_millis(200)));
+    let two = with(&config(&server), lease(Duration::from_secs(60)));
     let value = one.memoize(b"k", |draft| {
         let other = two.memoize(b"k", |draft| draft.write(b"second"))?;
         assert_eq!((other.origin, two.stats()?.info.misses), (Origin::Computed, 1));
