@@ -400,6 +400,8 @@ mod alone {
     #[ignore = "runs in a process of its own"]
     fn no_main_thread() {
         let before = limit::limits(100.0).unwrap();
+        // Of a control group that this process cannot see, its thread cannot know more.
+        let all = usage().known.0 & (Known::SIZES.0 | Known::GROUP_LIMITS.0);
         // SAFETY: the child has one thread, which makes another and ends without unwinding.
         let ended = unsafe {
             match libc::fork() {
@@ -411,7 +413,6 @@ mod alone {
                         }
                         let grown = vec![1u8; 64 << 20];
                         let known = usage().known.0;
-                        let all = Known::SIZES.0 | Known::GROUP_LIMITS.0;
                         let names = |limits: Vec<limit::Limit>| limits.into_iter().map(|limit| limit.name).collect();
                         let [before, now]: [Vec<_>; 2] = [before, limit::limits(100.0).unwrap()].map(names);
                         let same = known & all == all && usage().resident > grown.len() as u64 && before == now;
