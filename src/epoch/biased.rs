@@ -212,11 +212,13 @@ mod tests {
     }
 
     /// Runs `work` in a thread that has shared no lock. Other tests share many.
-    fn in_a_new_thread(work: fn()) {
-        let is_new = || register().unwrap().token.is_first();
-        // The threads before it keep their participants.
-        let try_here = move || if is_new() { work() } else { in_a_new_thread(work) };
-        thread::spawn(try_here).join().unwrap();
+    fn in_a_new_thread(work: impl FnOnce() + Send) {
+        if register().unwrap().token.is_first() {
+            work()
+        } else {
+            // This thread keeps its participant meanwhile.
+            in_another_thread(|| in_a_new_thread(work))
+        }
     }
 
     fn in_another_thread(work: impl FnOnce() + Send) {
@@ -280,13 +282,16 @@ mod tests {
         drop((shared.lock(), free.lock()));
         let (inside, end) = (Barrier::new(2), Barrier::new(2));
         thread::scope(|scope| {
-            scope.spawn(|| {
+            let hold = || {
                 drop(owned.lock());
                 let held = (owned.lock(), shared.lock());
-                assert!(held.0.by_owner && !held.1.by_owner);
+                let is_held = held.0.by_owner && !held.1.by_owner;
+                // Before it can fail: the others wait for it.
                 inside.wait();
                 end.wait();
-            });
+                assert!(is_held);
+            };
+            scope.spawn(move || in_a_new_thread(hold));
             inside.wait();
             // What a vanished thread may have half changed is the default.
             let start_over = forked(|| *owned.lock() == 0 && *shared.lock() == 0 && *free.lock() == 7);

@@ -79,8 +79,8 @@ fn bytes_are_those_of_chunks_and_tables_and_a_pinned_entry_keeps_its_block() {
 fn the_caller_that_inserts_an_entry_pins_it_by_a_slot_while_it_has_one() {
     let table = Table::new();
     let insert = |key: u64| table.insert(owned_entry(&key.to_le_bytes(), &[7; 100]), true, &Terms::NONE).0;
-    let first = insert(0);
-    assert_eq!(first.shares_word(), IN_TABLE);
+    // Values of a thread that has ended may still be in some slots of its successor.
+    let first = (1000..1100).map(insert).find(|pin| pin.shares_word() == IN_TABLE).expect("a thread has slots");
     let pins: Vec<_> = (1..=200).map(insert).collect();
     assert_eq!(pins.last().unwrap().shares_word(), IN_TABLE | 1, "a thread has fewer slots");
     drop(table);
