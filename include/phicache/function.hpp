@@ -331,7 +331,9 @@ struct memo_options {
     std::optional<double> maximum_memory_percent{};
     typing types = typing::untyped;  ///< Whether 3 and 3.0 are different arguments.
     std::optional<cache> store{};    ///< A cache to use, which may be destroyed before the memo. Empty: a private one.
-    option_text prefix{};  ///< Distinguishes memos that share a `store`. On disk it has a version, as "entropy@1".
+    /// Distinguishes memos that share a `store`. On disk it has a version, as "entropy@1". Give it one in Redis too,
+    /// where no error says so: values outlive the code that computed them.
+    option_text prefix{};
 };
 
 /// A pure function with a cache (PyPhi's `cache` decorator).
