@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "check.hpp"
 
@@ -192,6 +193,51 @@ void copies_share_the_function_which_is_destroyed_once() {
     CHECK_INT(token.use_count(), 1);
 }
 
+/// The class of the guide's chapter "Which cache".
+class channel {
+public:
+    explicit channel(double noise) : noise_(noise) {}
+    channel(const channel& other) : noise_(other.noise_) {}
+    channel& operator=(const channel& other) { return *this = channel(other); }
+    channel(channel&&) = default;
+    channel& operator=(channel&&) = default;
+    ~channel() = default;
+
+    double capacity(int inputs) const {
+        static const method cached("capacity", &channel::compute_capacity);
+        return cached(results_, *this, inputs);
+    }
+    std::size_t results() const { return results_.size(); }
+    double noise_;
+
+private:
+    double compute_capacity(int inputs) const { return inputs * (1 - noise_); }
+    dict_cache results_{};
+};
+
+void a_copied_object_begins_with_an_empty_cache() {
+    channel quiet(0.25);
+    CHECK_NEAR(quiet.capacity(4), 3.0, 0.0);
+    channel copy(quiet);
+    CHECK_UINT(copy.results(), 0);
+    copy.noise_ = 0.5;
+    CHECK_NEAR(copy.capacity(4), 2.0, 0.0);
+    CHECK_NEAR(quiet.capacity(4), 3.0, 0.0);
+
+    const channel moved(std::move(copy));
+    CHECK_UINT(moved.results(), 1);
+    copy = quiet;  // the cache of this object was moved from
+    CHECK_NEAR(copy.capacity(4), 3.0, 0.0);
+    quiet = moved;
+    CHECK_NEAR(quiet.capacity(4), 2.0, 0.0);
+
+    std::vector<channel> channels(3, quiet);
+    for (int i = 0; i < 3; ++i) channels[static_cast<std::size_t>(i)].noise_ = 0.25 * i;
+    for (const channel& each : channels) CHECK_NEAR(each.capacity(4), 4 * (1 - each.noise_), 0.0);
+    channels.insert(channels.begin(), quiet);
+    for (const channel& each : channels) CHECK_NEAR(each.capacity(4), 4 * (1 - each.noise_), 0.0);
+}
+
 }  // namespace
 
 int main() {
@@ -206,5 +252,6 @@ int main() {
     RUN(a_null_pointer_is_no_method);
     RUN(moved_from_methods_and_caches_are_errors);
     RUN(copies_share_the_function_which_is_destroyed_once);
+    RUN(a_copied_object_begins_with_an_empty_cache);
     return check_report();
 }

@@ -40,10 +40,12 @@ struct std::tuple_element<0, bindable> {
 struct no_element {};
 [[maybe_unused]] static int overloaded(int n) { return n; }
 [[maybe_unused]] static double overloaded(double x) { return x; }
+[[maybe_unused]] static double with_default(double x, double step = 0.1) { return x * step; }
 struct analysis {
     phicache::dict_cache cache;
     int count;
     int phi(int n) { return n; }
+    int shifted(int n, int by = 1) { return n + by; }
 };
 
 namespace apart {
@@ -849,6 +851,11 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
     (void)phicache::key::of(labelled{});
 #elif CASE == 306  // write add_to_key
     (void)phicache::memo{[](const labelled&) { return 1; }};
+#elif CASE == 310  // also those that have a default
+    (void)phicache::memo{with_default}(0.5);
+#elif CASE == 311  // also those that have a default
+    analysis object{};
+    (void)phicache::method("shifted", &analysis::shifted)(cache, object, number);
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -139,7 +139,8 @@ public:
     /// Refuses calls with other arguments, in few lines.
     template <class... Given, std::enable_if_t<!std::is_invocable_v<const calls&, Given...>, int> = 0>
     Result operator()(Given&&...) const {
-        static_assert(std::is_invocable_v<const calls&, Given...>, "the call takes the arguments of the function");
+        static_assert(std::is_invocable_v<const calls&, Given...>,
+                      "the call takes the arguments of the function, also those that have a default there");
         refused();
     }
 
@@ -248,8 +249,8 @@ public:
         static_assert(begins_with_cache<Given...>,
                       "the first argument of the call is a cache; the object and the arguments follow");
         static_assert(!begins_with_cache<Given...>,
-                      "the call takes a cache, the object, and the arguments of the function; a constant object needs "
-                      "a constant member function");
+                      "the call takes a cache, the object, and the arguments of the function, also those that have a "
+                      "default there; a constant object needs a constant member function");
         refused();
     }
 
@@ -330,7 +331,9 @@ struct memo_options {
     std::optional<double> maximum_memory_percent{};
     typing types = typing::untyped;  ///< Whether 3 and 3.0 are different arguments.
     std::optional<cache> store{};    ///< A cache to use, which may be destroyed before the memo. Empty: a private one.
-    option_text prefix{};  ///< Distinguishes memos that share a `store`. On disk it has a version, as "entropy@1".
+    /// Distinguishes memos that share a `store`. On disk it has a version, as "entropy@1". Give it one in Redis too,
+    /// where no error says so: values outlive the code that computed them.
+    option_text prefix{};
 };
 
 /// A pure function with a cache (PyPhi's `cache` decorator).
@@ -343,7 +346,7 @@ struct memo_options {
 /// The arguments are the key, encoded by `key::add`. What a lambda captures, and what the function reads elsewhere, is
 /// not in the key: pass what changes the result as an argument. The function returns any value that `dict_cache::set`
 /// takes; or its first parameter is a `result&` and it writes its value there, and then the memo returns the pinned
-/// `value`.
+/// `value`. A call gives all arguments, because a memo does not know the defaults of its function.
 /// Threads that miss call the function, concurrently for different arguments. It may call its own memo for other
 /// arguments: 20,000 levels deep on a stack of 8 MiB if compiled with -O2 (a level takes about 400 bytes plus the frame
 /// of the function), and about 4,000 without optimization.
