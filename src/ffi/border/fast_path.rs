@@ -5,6 +5,7 @@
 //! every case and error. Nothing here can fail, panic or run user code, so a lookup needs neither a panic boundary nor
 //! a stack frame.
 
+use std::ffi::c_void;
 use std::hint::cold_path;
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
@@ -59,6 +60,43 @@ impl Outputs {
     fn hit(self, value: Value) -> phicache_status {
         self.write(value.into());
         PHICACHE_OK
+    }
+}
+
+/// The arguments that only a miss needs, in memory: in registers they would take those that a hit needs, whose values
+/// the function would have to save and restore.
+pub(in crate::ffi) struct Aside {
+    compute: MaybeUninit<phicache_compute>,
+    user_data: MaybeUninit<*mut c_void>,
+    call_data: MaybeUninit<*mut c_void>,
+}
+
+impl Aside {
+    #[inline(always)]
+    pub(in crate::ffi) fn uninit() -> Self {
+        Aside { compute: MaybeUninit::uninit(), user_data: MaybeUninit::uninit(), call_data: MaybeUninit::uninit() }
+    }
+
+    #[inline(always)]
+    pub(in crate::ffi) fn set(&mut self, compute: phicache_compute, user_data: *mut c_void, call_data: *mut c_void) {
+        // SAFETY: its own fields. Volatile, or the compiler would keep the values in registers.
+        unsafe {
+            self.compute.as_mut_ptr().write_volatile(compute);
+            self.user_data.as_mut_ptr().write_volatile(user_data);
+            self.call_data.as_mut_ptr().write_volatile(call_data);
+        }
+    }
+
+    #[inline(always)]
+    pub(in crate::ffi) fn get(&self) -> (phicache_compute, *mut c_void, *mut c_void) {
+        // SAFETY: `set` has written them.
+        unsafe {
+            (
+                self.compute.as_ptr().read_volatile(),
+                self.user_data.as_ptr().read_volatile(),
+                self.call_data.as_ptr().read_volatile(),
+            )
+        }
     }
 }
 
