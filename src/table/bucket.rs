@@ -51,11 +51,12 @@ impl Tags {
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(super) fn matches(self, tag: u64) -> u64 {
-        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_cvtsi64_si128, _mm_movemask_epi8, _mm_set1_epi8};
+        use std::arch::x86_64::*;
         // SAFETY: every x86-64 processor has SSE2.
         let equal = unsafe {
-            let (tags, tag) = (_mm_cvtsi64_si128(self.0.cast_signed()), _mm_set1_epi8((tag as u8).cast_signed()));
-            _mm_movemask_epi8(_mm_cmpeq_epi8(tags, tag))
+            let (tags, tag) = (_mm_cvtsi64_si128(self.0.cast_signed()), _mm_cvtsi32_si128(tag as i32));
+            let everywhere = _mm_shufflelo_epi16::<0>(_mm_unpacklo_epi8(tag, tag));
+            _mm_movemask_epi8(_mm_cmpeq_epi8(tags, everywhere))
         };
         equal as u64 & Self::SLOT_BITS
     }
@@ -264,7 +265,9 @@ mod tests {
                 assert_eq!(Tags::slot(matches), slot, "tag {tag}");
                 assert_eq!((tags.overflowed(), tags.get(slot)), (0x7f, tag));
                 let another = if tag == 255 { 254 } else { 255 };
-                assert!((0..SLOTS).all(|at| at != slot || tags.matches(another) >> (Tags::BITS * (at + 1) - 1) & 1 == 0));
+                assert!(
+                    (0..SLOTS).all(|at| at != slot || tags.matches(another) >> (Tags::BITS * (at + 1) - 1) & 1 == 0)
+                );
             }
         }
         assert_eq!(Tags(0).matches(Tags::of(7 << 56)), 0);

@@ -6,7 +6,7 @@
 //! a stack frame.
 
 use std::ffi::c_void;
-use std::hint::cold_path;
+use std::hint::{black_box, cold_path};
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
@@ -27,7 +27,7 @@ use crate::ffi::border::types::*;
 use crate::ffi::border::unwind::is_unwinder_ready;
 use crate::iit::{Direction, Mice, NodeSet};
 use crate::key::Element;
-use crate::table::Hashed;
+use crate::table::{FastKey, Hashed, ORDINARY, Ordinary, Other};
 
 /// The outputs of a call that may compute: a value, and the code of the callback or NULL.
 #[derive(Clone, Copy)]
@@ -100,9 +100,17 @@ impl Aside {
     }
 }
 
+/// The function that a miss or the slow path calls next. The choice stays where it is made: the compiler would move it
+/// up, and a hit would prepare it.
+#[inline(always)]
+pub(in crate::ffi) fn chosen<F>(function: F) -> F {
+    black_box(());
+    function
+}
+
 /// A key that is not empty.
 #[inline(always)]
-fn some_key<'k>(key: phicache_bytes) -> Option<&'k [u8]> {
+pub(in crate::ffi) fn some_key<'k>(key: phicache_bytes) -> Option<&'k [u8]> {
     // As in `try_array`, with one comparison: a length above isize::MAX is negative here.
     if key.len.cast_signed() <= 0 {
         cold_path();
@@ -114,6 +122,23 @@ fn some_key<'k>(key: phicache_bytes) -> Option<&'k [u8]> {
     }
     // SAFETY: not NULL, and of a possible size; by the header's conventions it is valid for the call.
     Some(unsafe { slice::from_raw_parts(key.data, key.len) })
+}
+
+/// A key of ordinary length: for any other, another function takes the fast path.
+#[inline(always)]
+pub(in crate::ffi) fn ordinary<'k>(key: phicache_bytes) -> Option<Ordinary<'k>> {
+    if !ORDINARY.contains(&key.len) || key.data.is_null() {
+        cold_path();
+        return None;
+    }
+    // SAFETY: as in `some_key`.
+    Ordinary::new(unsafe { slice::from_raw_parts(key.data, key.len) })
+}
+
+/// A key that is not empty, in the function for keys that are not [`ordinary`].
+#[inline(always)]
+pub(in crate::ffi) fn other<'k>(key: phicache_bytes) -> Option<Other<'k>> {
+    some_key(key).map(Other)
 }
 
 /// A key that is not empty, by a pointer to its address and length.
@@ -132,10 +157,10 @@ fn any_bytes<'a>(bytes: phicache_bytes) -> Option<&'a [u8]> {
 #[inline(always)]
 pub(in crate::ffi) fn get<C: CacheType>(
     cache: *mut C,
-    key: phicache_bytes,
+    key: Option<impl FastKey>,
     out: *mut phicache_value,
 ) -> Option<phicache_status> {
-    let (out, key) = (try_out(out)?, some_key(key)?);
+    let (out, key) = (try_out(out)?, key?);
     match try_fast_cache(cache)?.try_fast_get(key) {
         Fast::Slow => None,
         Fast::Hit(value) => {
@@ -217,7 +242,7 @@ fn copy(
 #[inline(always)]
 pub(in crate::ffi) fn memoize<C: CacheType>(
     cache: *mut C,
-    key: phicache_bytes,
+    key: Option<impl FastKey>,
     compute: phicache_compute,
     out: *mut phicache_value,
     code: *mut i32,
@@ -226,7 +251,7 @@ pub(in crate::ffi) fn memoize<C: CacheType>(
         return Fast::Slow;
     }
     let Some(cache) = try_fast_cache(cache) else { return Fast::Slow };
-    let Some(key) = some_key(key) else { return Fast::Slow };
+    let Some(key) = key else { return Fast::Slow };
     // The outputs are checked last: until then the fast path needs the registers for other things.
     let outputs = Outputs { value: out, code };
     match cache.try_fast_hit(key, || outputs.are_valid()) {
@@ -423,14 +448,14 @@ pub(in crate::ffi) fn refuse_mice(
 #[inline(always)]
 pub(in crate::ffi) fn get_mice(
     cache: *mut phicache_mice_cache,
-    key: phicache_bytes,
+    key: Option<impl FastKey>,
     out_mice: *mut phicache_mice,
     out: *mut phicache_value,
 ) -> Option<phicache_status> {
     if try_array(out_mice.cast_const(), 1)?.first()?.struct_size != size_of::<phicache_mice>() {
         return None;
     }
-    let (mice, record, key) = (try_out(out_mice)?, try_out(out)?, some_key(key)?);
+    let (mice, record, key) = (try_out(out_mice)?, try_out(out)?, key?);
     match try_fast_cache(cache)?.try_fast_get(key) {
         Fast::Slow => None,
         Fast::Hit(value) => match Mice::read_kept(value.entry.value()) {
