@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::flight::Owner;
 use crate::memory::{limit, spare};
 use crate::sync::TryArc;
-use crate::table::{Draft, Hashed, Memory, OwnedEntry, Pinned, Reservation, ShortValue, Table, weight};
+use crate::table::{Draft, FastKey, Hashed, Memory, OwnedEntry, Pinned, Reservation, ShortValue, Table, weight};
 
 /// Any cache.
 #[derive(Clone)]
@@ -76,7 +76,7 @@ impl Cache {
 
     /// As [`Cache::get`], on the fast path.
     #[inline(always)]
-    pub fn try_fast_get(&self, key: &[u8]) -> Fast<Value> {
+    pub fn try_fast_get(&self, key: impl FastKey) -> Fast<Value> {
         each!(self, cache => cache.try_fast_get(key),
         shared => match cache.near().try_fast_hit(key, || true) {
             Fast::Hit(value) => Fast::Hit(value),
@@ -88,7 +88,7 @@ impl Cache {
     /// The value of `key`, if this process has one, on the fast path. Counts a hit, but no miss; and nothing if there
     /// is no place for the value, which is asked for only then.
     #[inline(always)]
-    pub fn try_fast_hit(&self, key: &[u8], has_place: impl FnOnce() -> bool) -> Fast<Value> {
+    pub fn try_fast_hit(&self, key: impl FastKey, has_place: impl FnOnce() -> bool) -> Fast<Value> {
         each!(self, near cache => cache.try_fast_hit(key, has_place))
     }
 

@@ -27,7 +27,7 @@ use crate::epoch::{self, Guard, without_fork};
 use crate::error::{Error, Result};
 use crate::iit::{Mice, Subsystem};
 use crate::sync::{Mutex, TryArc};
-use crate::table::{EntryRef, Hashed, Table};
+use crate::table::{EntryRef, FastKey, Hashed, Table};
 
 /// The longest chain of parents.
 const ANCESTORS_MAX: usize = 64;
@@ -157,7 +157,7 @@ impl Policy for MicePolicy {
     }
 
     #[inline(always)]
-    fn try_fast_inherited<'g>(&self, guard: &'g Guard, key: &[u8]) -> Fast<EntryRef<'g>> {
+    fn try_fast_inherited<'g>(&self, guard: &'g Guard, key: impl FastKey) -> Fast<EntryRef<'g>> {
         let Some(nearest) = self.lineage.nearest() else { return Fast::Miss };
         self.lineage.try_fast_inherit(nearest.cache.table().find_fast(guard, key))
     }

@@ -4,7 +4,7 @@ use super::value::{Fast, Stored};
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::Result;
-use crate::table::{EntryRef, Hashed, Table};
+use crate::table::{EntryRef, FastKey, Hashed, Table};
 
 /// The policy of one type of cache. The default methods are those of the dict cache.
 pub trait Policy {
@@ -27,7 +27,7 @@ pub trait Policy {
 
     /// As `inherited`, on the fast path.
     #[inline(always)]
-    fn try_fast_inherited<'g>(&self, _guard: &'g Guard, _key: &[u8]) -> Fast<EntryRef<'g>> {
+    fn try_fast_inherited<'g>(&self, _guard: &'g Guard, _key: impl FastKey) -> Fast<EntryRef<'g>> {
         Fast::Miss
     }
 

@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::hint::cold_path;
 use std::{ptr, sync};
 
 use super::hazard::HazardSlot;
@@ -180,18 +181,17 @@ impl Participant {
     pub(crate) fn try_fast_protect(&'static self, address: *mut ()) -> Option<&'static HazardSlot> {
         let next = &self.next_slot;
         let first = next.load(Ordering::Relaxed);
-        for at in 0..TRIES {
-            // SAFETY: it is the address of a slot, TRIES more follow that one, and participants are never freed.
-            let slot: &'static HazardSlot = unsafe { &*first.add(at) };
-            if slot.is_empty() {
-                slot.protect(address);
-                if at > 0 {
-                    next.store(first.wrapping_add(at), Ordering::Relaxed);
-                }
-                return Some(slot);
-            }
+        // SAFETY: it is the address of a slot, TRIES more follow that one, and participants are never freed.
+        let slot = |at: usize| -> &'static HazardSlot { unsafe { &*first.add(at) } };
+        if slot(0).is_empty() {
+            slot(0).protect(address);
+            return Some(slot(0));
         }
-        None
+        cold_path();
+        let free = (1..TRIES).find(|at| slot(*at).is_empty())?;
+        slot(free).protect(address);
+        next.store(first.wrapping_add(free), Ordering::Relaxed);
+        Some(slot(free))
     }
 
     /// Tries more slots.

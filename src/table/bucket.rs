@@ -34,6 +34,10 @@ pub(super) struct Tags(u64);
 impl Tags {
     const ONES: u64 = 0x0001_0101_0101_0101;
     const HIGHS: u64 = Self::ONES << 7;
+    /// The distance of the bits that [`Tags::matches`] returns.
+    const BITS: usize = if cfg!(target_arch = "x86_64") { 1 } else { 8 };
+    #[cfg(target_arch = "x86_64")]
+    const SLOT_BITS: u64 = (1 << SLOTS) - 1;
     /// The largest count of overflowed entries; it never changes again.
     const MANY: u64 = 255;
 
@@ -43,8 +47,23 @@ impl Tags {
         hash >> 56 | 0x80
     }
 
+    /// A bit for each slot that has this tag.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(super) fn matches(self, tag: u64) -> u64 {
+        use std::arch::x86_64::*;
+        // SAFETY: every x86-64 processor has SSE2.
+        let equal = unsafe {
+            let (tags, tag) = (_mm_cvtsi64_si128(self.0.cast_signed()), _mm_cvtsi32_si128(tag as i32));
+            let everywhere = _mm_shufflelo_epi16::<0>(_mm_unpacklo_epi8(tag, tag));
+            _mm_movemask_epi8(_mm_cmpeq_epi8(tags, everywhere))
+        };
+        equal as u64 & Self::SLOT_BITS
+    }
+
     /// A bit for each slot that may have this tag. Every slot with the tag is among them, and the lowest of them has
     /// it.
+    #[cfg(not(target_arch = "x86_64"))]
     #[inline(always)]
     pub(super) fn matches(self, tag: u64) -> u64 {
         let zero_where_equal = self.0 ^ (tag * Self::ONES);
@@ -54,7 +73,7 @@ impl Tags {
     /// The slot of the lowest bit.
     #[inline(always)]
     pub(super) fn slot(matches: u64) -> usize {
-        matches.trailing_zeros() as usize / 8
+        matches.trailing_zeros() as usize / Self::BITS
     }
 
     pub(super) fn get(self, slot: usize) -> u64 {
@@ -69,7 +88,7 @@ impl Tags {
     #[inline(always)]
     pub(super) fn empty_slot(self) -> Option<usize> {
         let empty = !self.0 & Self::HIGHS;
-        (empty != 0).then(|| Self::slot(empty))
+        (empty != 0).then(|| empty.trailing_zeros() as usize / 8)
     }
 
     /// The number of entries that overflowed from this bucket.
@@ -161,8 +180,8 @@ impl Bucket {
     /// The word of the slot with the lowest bit in `matches`, which is not 0.
     #[inline(always)]
     pub(super) fn first_word(&self, matches: u64) -> Word {
-        debug_assert!(matches & Tags::HIGHS != 0);
-        // SAFETY: only the seven lower bytes of `matches` have bits.
+        debug_assert!(matches != 0 && Tags::slot(matches) < SLOTS);
+        // SAFETY: `matches` has bits of slots only.
         Word(unsafe { self.slots.get_unchecked(Tags::slot(matches)) }.load(Ordering::Acquire))
     }
 
@@ -246,7 +265,9 @@ mod tests {
                 assert_eq!(Tags::slot(matches), slot, "tag {tag}");
                 assert_eq!((tags.overflowed(), tags.get(slot)), (0x7f, tag));
                 let another = if tag == 255 { 254 } else { 255 };
-                assert!((0..SLOTS).all(|at| at != slot || tags.matches(another) >> (8 * at + 7) & 1 == 0));
+                assert!(
+                    (0..SLOTS).all(|at| at != slot || tags.matches(another) >> (Tags::BITS * (at + 1) - 1) & 1 == 0)
+                );
             }
         }
         assert_eq!(Tags(0).matches(Tags::of(7 << 56)), 0);

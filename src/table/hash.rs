@@ -11,7 +11,7 @@ use rapidhash::v3::RapidSecrets;
 use super::other_hash;
 
 /// The lengths of ordinary keys, which are hashed word by word, without a loop.
-pub(super) const ORDINARY: RangeInclusive<usize> = 8..=64;
+pub const ORDINARY: RangeInclusive<usize> = 8..=64;
 
 /// The secrets of the hash, which differ in every process, and the hash of keys that are not ordinary.
 pub(super) struct Secrets {
@@ -77,7 +77,8 @@ impl<'k> Hashed<'k> {
         Hashed { key, hash }
     }
 
-    /// Hashes an ordinary key, once the thread has seen a directory: it was made after the secrets.
+    /// Hashes an ordinary key, for a lookup. If the secrets are not chosen yet, it is not the key's hash: then no table
+    /// had entries when the lookup began, so it may find nothing.
     #[inline(always)]
     pub(super) fn ordinary(key: &'k [u8]) -> Self {
         Hashed { key, hash: of_ordinary(key) }
@@ -100,7 +101,7 @@ pub(crate) fn hash(key: &[u8]) -> u64 {
 #[inline(always)]
 fn of_ordinary(key: &[u8]) -> u64 {
     let len = key.len();
-    debug_assert!(ORDINARY.contains(&len) && !SECRETS.load(Ordering::Relaxed).is_null());
+    debug_assert!(ORDINARY.contains(&len));
     let secret = |at: usize| WORDS[at].load(Ordering::Relaxed);
     // SAFETY: the key has at least `at + 8` bytes in every call below.
     let word = |at: usize| unsafe { key.as_ptr().add(at).cast::<u64>().read_unaligned() };

@@ -19,29 +19,11 @@ impl Table {
         unsafe { segment::find(self.buckets(guard, key)?, key) }
     }
 
-    /// As [`Table::find`], for the fast path. If the key is ordinary and the first bucket decides, it calls nothing, so
-    /// all that the caller has stays in registers.
+    /// As [`Table::find`], for the fast path.
     #[inline(always)]
-    pub fn find_fast<'g>(&self, _guard: &'g Guard, key: &[u8]) -> Option<EntryRef<'g>> {
-        let directory = self.directory.load(Ordering::Acquire);
-        if directory.is_null() {
-            return None;
-        }
-        if ORDINARY.contains(&key.len()) {
-            // SAFETY: as for `find`.
-            let probed = unsafe {
-                let key = Hashed::ordinary(key);
-                segment::probe(Directory::buckets(directory, key.hash()), &key)
-            };
-            match probed {
-                Probe::Found(entry) => return Some(entry),
-                Probe::Missing => return None,
-                Probe::Unclear => {}
-            }
-        }
-        cold_path();
+    pub fn find_fast<'g>(&self, _guard: &'g Guard, key: impl FastKey) -> Option<EntryRef<'g>> {
         // SAFETY: as for `find`.
-        unsafe { out_of_line::find(self, key) }
+        unsafe { key.find_in(self) }
     }
 
     /// Prefetches the bucket that [`Table::prefetch_entry`] reads.
@@ -91,6 +73,74 @@ impl Table {
     }
 }
 
+/// A key, as the fast path looks it up.
+pub trait FastKey: Copy {
+    /// Finds the key.
+    ///
+    /// # Safety
+    /// What the table has at any moment of the call lives for `'g`.
+    unsafe fn find_in<'g>(self, table: &Table) -> Option<EntryRef<'g>>;
+}
+
+/// A key of ordinary length with its hash. If the first bucket decides, a lookup calls nothing, so all that the caller
+/// has stays in registers.
+#[derive(Clone, Copy)]
+pub struct Ordinary<'k>(Hashed<'k>);
+
+impl<'k> Ordinary<'k> {
+    /// Hashes a key, if its length is ordinary.
+    #[inline(always)]
+    pub fn new(key: &'k [u8]) -> Option<Self> {
+        ORDINARY.contains(&key.len()).then(|| Ordinary(Hashed::ordinary(key)))
+    }
+}
+
+impl FastKey for Ordinary<'_> {
+    #[inline(always)]
+    unsafe fn find_in<'g>(self, table: &Table) -> Option<EntryRef<'g>> {
+        let Ordinary(key) = self;
+        let directory = table.directory.load(Ordering::Acquire);
+        if directory.is_null() {
+            return None;
+        }
+        // SAFETY: the caller's promise.
+        match unsafe { segment::probe(Directory::buckets(directory, key.hash()), &key) } {
+            Probe::Found(entry) => Some(entry),
+            Probe::Missing => None,
+            // SAFETY: the caller's promise.
+            Probe::Unclear => unsafe { out_of_line::find(table, key.key) },
+        }
+    }
+}
+
+/// A key of any length, for a caller that has chosen another function for ordinary keys. The lookup is a call.
+#[derive(Clone, Copy)]
+pub struct Other<'k>(pub &'k [u8]);
+
+impl FastKey for Other<'_> {
+    #[inline(always)]
+    unsafe fn find_in<'g>(self, table: &Table) -> Option<EntryRef<'g>> {
+        // SAFETY: the caller's promise.
+        unsafe { out_of_line::find_by_call(table, self.0) }
+    }
+}
+
+/// A key of any length.
+impl FastKey for &[u8] {
+    #[inline(always)]
+    unsafe fn find_in<'g>(self, table: &Table) -> Option<EntryRef<'g>> {
+        match Ordinary::new(self) {
+            // SAFETY: the caller's promise.
+            Some(key) => unsafe { key.find_in(table) },
+            None => {
+                cold_path();
+                // SAFETY: as above.
+                unsafe { out_of_line::find(table, self) }
+            }
+        }
+    }
+}
+
 /// A call from the fast path, for keys that are not ordinary or not decided by the first bucket. On x86-64 it preserves
 /// all registers but the result's and two more. (LLVM has such a calling convention, but no stable Rust does.)
 /// Otherwise the fast path would keep what it has in memory, for the sake of this call.
@@ -120,6 +170,16 @@ mod out_of_line {
         let entry = unsafe { call(table, key.as_ptr(), key.len()) };
         // SAFETY: `find_any` returns an entry that lives for `'g`, or null.
         NonNull::new(entry).map(|entry| unsafe { EntryRef::new(entry) })
+    }
+
+    /// As [`find`], by a call that preserves only the registers that a function must.
+    ///
+    /// # Safety
+    /// As for [`find`].
+    #[inline(always)]
+    pub(super) unsafe fn find_by_call<'g>(table: &Table, key: &[u8]) -> Option<EntryRef<'g>> {
+        // SAFETY: as in `find`.
+        unsafe { NonNull::new(find_any(table, key.as_ptr(), key.len())).map(|entry| EntryRef::new(entry)) }
     }
 
     /// The entry of a key, or null. Small: it has no frame.

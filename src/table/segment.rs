@@ -3,6 +3,7 @@
 //! A lookup reads one bucket, which is one cache line, and then, nearly always, only the entry of its key. A miss
 //! usually reads only the bucket. An entry whose bucket is full overflows into the next one (linear probing).
 
+use std::hint::cold_path;
 use std::slice;
 
 use super::bucket::{Bucket, Tags, Word, keys_equal};
@@ -76,7 +77,10 @@ pub(super) enum Probe<'g> {
 pub(super) unsafe fn probe<'g>(buckets: Buckets, key: &Hashed) -> Probe<'g> {
     // SAFETY: the caller's promise.
     match unsafe { probe_unequal(buckets, key) } {
-        Probe::Found(entry) if !keys_equal(entry.key(), key.key) => Probe::Unclear,
+        Probe::Found(entry) if !keys_equal(entry.key(), key.key) => {
+            cold_path();
+            Probe::Unclear
+        }
         probed => probed,
     }
 }
@@ -92,13 +96,18 @@ pub(super) unsafe fn probe_unequal<'g>(buckets: Buckets, key: &Hashed) -> Probe<
     let tags = bucket.tags();
     let matches = tags.matches(Tags::of(key.hash()));
     if matches == 0 {
-        return if tags.overflowed() == 0 { Probe::Missing } else { Probe::Unclear };
+        if tags.overflowed() == 0 {
+            return Probe::Missing;
+        }
+        cold_path();
+        return Probe::Unclear;
     }
     let word = bucket.first_word(matches);
     if word.is_of(key.hash()) {
         // SAFETY: the tag was set after the slot's word; the caller keeps the entry alive, even if it was just removed.
         return Probe::Found(unsafe { EntryRef::new(word.entry()) });
     }
+    cold_path();
     Probe::Unclear
 }
 

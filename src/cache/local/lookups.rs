@@ -7,7 +7,7 @@ use crate::cache::policy::Policy;
 use crate::cache::value::{Beyond, Fast, Found, Origin, Value, copy};
 use crate::epoch::{self, Guard, fast_guard};
 use crate::error::Result;
-use crate::table::{EntryRef, Hashed};
+use crate::table::{EntryRef, FastKey, Hashed};
 
 /// An entry that the fast path has found, and where to count the hit.
 #[derive(Clone, Copy)]
@@ -41,7 +41,7 @@ impl<P: Policy> LocalCache<P> {
 
     /// As [`LocalCache::get`], on the fast path.
     #[inline(always)]
-    pub fn try_fast_get(&self, key: &[u8]) -> Fast<Value> {
+    pub fn try_fast_get(&self, key: impl FastKey) -> Fast<Value> {
         fast_guard!(guard else Fast::Slow);
         match self.try_fast_find(guard, key, true) {
             Fast::Hit(fast) => match fast.found.try_fast_pin(guard) {
@@ -56,7 +56,7 @@ impl<P: Policy> LocalCache<P> {
     /// The value of `key`, on the fast path. Counts a hit, but no miss; and nothing if there is no place for the value,
     /// which is asked for only then.
     #[inline(always)]
-    pub fn try_fast_hit(&self, key: &[u8], has_place: impl FnOnce() -> bool) -> Fast<Value> {
+    pub fn try_fast_hit(&self, key: impl FastKey, has_place: impl FnOnce() -> bool) -> Fast<Value> {
         fast_guard!(guard else Fast::Slow);
         match self.try_fast_find(guard, key, false) {
             Fast::Hit(fast) if has_place() => match fast.found.try_fast_pin(guard) {
@@ -95,7 +95,7 @@ impl<P: Policy> LocalCache<P> {
     /// The fast path of a lookup: this thread has its own counters, and the key does not inherit from a farther
     /// ancestor. In any other case nothing is counted. A miss is counted if `misses` says so; the caller counts a hit.
     #[inline(always)]
-    fn try_fast_find<'g>(&self, guard: &'g Guard, key: &[u8], misses: bool) -> Fast<FastHit<'g, '_>> {
+    fn try_fast_find<'g>(&self, guard: &'g Guard, key: impl FastKey, misses: bool) -> Fast<FastHit<'g, '_>> {
         let (entry, origin) = match self.table.find_fast(guard, key) {
             Some(entry) => (entry, Origin::Hit),
             None => match self.policy.try_fast_inherited(guard, key) {

@@ -14,7 +14,7 @@ use crate::cache::value::{Cost, Fast, Stored};
 use crate::config::Config;
 use crate::epoch::Guard;
 use crate::error::Result;
-use crate::table::{Draft, EntryRef, Hashed, OwnedEntry, Pinned, Reservation, Table};
+use crate::table::{Draft, EntryRef, FastKey, Hashed, OwnedEntry, Pinned, Reservation, Table};
 
 /// A cache to inherit from, which has a near cache.
 pub trait Ancestor {
@@ -46,7 +46,7 @@ impl<A: Ancestor> Policy for NearPolicy<A> {
     }
 
     #[inline(always)]
-    fn try_fast_inherited<'g>(&self, guard: &'g Guard, key: &[u8]) -> Fast<EntryRef<'g>> {
+    fn try_fast_inherited<'g>(&self, guard: &'g Guard, key: impl FastKey) -> Fast<EntryRef<'g>> {
         let Some(lineage) = &self.lineage else { return Fast::Miss };
         let Some(nearest) = lineage.nearest() else { return Fast::Miss };
         lineage.try_fast_inherit(nearest.table().find_fast(guard, key))

@@ -185,7 +185,7 @@ pub unsafe extern "C" fn phicache_cache_memoize_flat(
     callback_code: *mut i32,
 ) -> phicache_status {
     let (key, callback) = (flat(key, key_len), Callback { compute, user_data });
-    match fast_path::memoize(cache, key, compute, out, callback_code).hit() {
+    match fast_path::memoize(cache, some_key(key), compute, out, callback_code).hit() {
         Some(status) => status,
         None => callback::compute(FlatCache::of(cache), key, callback, call_data, out, callback_code),
     }

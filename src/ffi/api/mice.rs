@@ -226,7 +226,21 @@ pub unsafe extern "C" fn phicache_mice_cache_get(
     out_mice: *mut phicache_mice,
     out: *mut phicache_value,
 ) -> phicache_status {
-    fast_path::get_mice(cache, key, out_mice, out).unwrap_or_else(|| get_mice(cache, key, out_mice, out))
+    match ordinary(key) {
+        Some(ordinary) => fast_path::get_mice(cache, Some(ordinary), out_mice, out)
+            .unwrap_or_else(|| get_mice(cache, key, out_mice, out)),
+        None => get_mice_other(cache, key, out_mice, out),
+    }
+}
+
+#[inline(never)]
+extern "C" fn get_mice_other(
+    cache: *mut phicache_mice_cache,
+    key: phicache_bytes,
+    out_mice: *mut phicache_mice,
+    out: *mut phicache_value,
+) -> phicache_status {
+    fast_path::get_mice(cache, other(key), out_mice, out).unwrap_or_else(|| get_mice(cache, key, out_mice, out))
 }
 
 #[inline(never)]

@@ -38,7 +38,7 @@ pub unsafe extern "C" fn phicache_cache_get_parts(
     out: *mut phicache_value,
 ) -> phicache_status {
     let (parts, mut buffer) = (Parts::new(parts, count), Joined::new());
-    let fast = parts.try_join(&mut buffer).and_then(|key| fast_path::get(cache, key, out));
+    let fast = parts.try_join(&mut buffer).and_then(|key| fast_path::get(cache, some_key(key), out));
     fast.unwrap_or_else(|| {
         catch_panics("phicache_cache_get_parts", || {
             out.zero()?;
@@ -155,7 +155,7 @@ fn try_hit(
     code: *mut i32,
 ) -> Option<phicache_status> {
     let mut buffer = Joined::new();
-    fast_path::memoize(cache, parts.try_join(&mut buffer)?, compute, out, code).hit()
+    fast_path::memoize(cache, some_key(parts.try_join(&mut buffer)?), compute, out, code).hit()
 }
 
 impl Computes for CacheByParts {

@@ -6,7 +6,7 @@ pub(super) use crate::cache::Fast;
 pub(super) use crate::error::{Error, Result};
 pub(super) use crate::ffi::border::any_cache::{as_any, cache_of, create_cache, free_cache};
 pub(super) use crate::ffi::border::callback::{self, Computes};
-pub(super) use crate::ffi::border::fast_path;
+pub(super) use crate::ffi::border::fast_path::{self, Aside, chosen, ordinary, other, some_key};
 pub(super) use crate::ffi::border::function::Callback;
 pub(super) use crate::ffi::border::handle::{create, free, no_handle};
 pub(super) use crate::ffi::border::handles::{config, key_builder};

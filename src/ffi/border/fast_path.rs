@@ -5,7 +5,8 @@
 //! every case and error. Nothing here can fail, panic or run user code, so a lookup needs neither a panic boundary nor
 //! a stack frame.
 
-use std::hint::cold_path;
+use std::ffi::c_void;
+use std::hint::{black_box, cold_path};
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
@@ -26,7 +27,7 @@ use crate::ffi::border::types::*;
 use crate::ffi::border::unwind::is_unwinder_ready;
 use crate::iit::{Direction, Mice, NodeSet};
 use crate::key::Element;
-use crate::table::Hashed;
+use crate::table::{FastKey, Hashed, ORDINARY, Ordinary, Other};
 
 /// The outputs of a call that may compute: a value, and the code of the callback or NULL.
 #[derive(Clone, Copy)]
@@ -62,9 +63,54 @@ impl Outputs {
     }
 }
 
+/// The arguments that only a miss needs, in memory: in registers they would take those that a hit needs, whose values
+/// the function would have to save and restore.
+pub(in crate::ffi) struct Aside {
+    compute: MaybeUninit<phicache_compute>,
+    user_data: MaybeUninit<*mut c_void>,
+    call_data: MaybeUninit<*mut c_void>,
+}
+
+impl Aside {
+    #[inline(always)]
+    pub(in crate::ffi) fn uninit() -> Self {
+        Aside { compute: MaybeUninit::uninit(), user_data: MaybeUninit::uninit(), call_data: MaybeUninit::uninit() }
+    }
+
+    #[inline(always)]
+    pub(in crate::ffi) fn set(&mut self, compute: phicache_compute, user_data: *mut c_void, call_data: *mut c_void) {
+        // SAFETY: its own fields. Volatile, or the compiler would keep the values in registers.
+        unsafe {
+            self.compute.as_mut_ptr().write_volatile(compute);
+            self.user_data.as_mut_ptr().write_volatile(user_data);
+            self.call_data.as_mut_ptr().write_volatile(call_data);
+        }
+    }
+
+    #[inline(always)]
+    pub(in crate::ffi) fn get(&self) -> (phicache_compute, *mut c_void, *mut c_void) {
+        // SAFETY: `set` has written them.
+        unsafe {
+            (
+                self.compute.as_ptr().read_volatile(),
+                self.user_data.as_ptr().read_volatile(),
+                self.call_data.as_ptr().read_volatile(),
+            )
+        }
+    }
+}
+
+/// The function that a miss or the slow path calls next. The choice stays where it is made: the compiler would move it
+/// up, and a hit would prepare it.
+#[inline(always)]
+pub(in crate::ffi) fn chosen<F>(function: F) -> F {
+    black_box(());
+    function
+}
+
 /// A key that is not empty.
 #[inline(always)]
-fn some_key<'k>(key: phicache_bytes) -> Option<&'k [u8]> {
+pub(in crate::ffi) fn some_key<'k>(key: phicache_bytes) -> Option<&'k [u8]> {
     // As in `try_array`, with one comparison: a length above isize::MAX is negative here.
     if key.len.cast_signed() <= 0 {
         cold_path();
@@ -76,6 +122,23 @@ fn some_key<'k>(key: phicache_bytes) -> Option<&'k [u8]> {
     }
     // SAFETY: not NULL, and of a possible size; by the header's conventions it is valid for the call.
     Some(unsafe { slice::from_raw_parts(key.data, key.len) })
+}
+
+/// A key of ordinary length: for any other, another function takes the fast path.
+#[inline(always)]
+pub(in crate::ffi) fn ordinary<'k>(key: phicache_bytes) -> Option<Ordinary<'k>> {
+    if !ORDINARY.contains(&key.len) || key.data.is_null() {
+        cold_path();
+        return None;
+    }
+    // SAFETY: as in `some_key`.
+    Ordinary::new(unsafe { slice::from_raw_parts(key.data, key.len) })
+}
+
+/// A key that is not empty, in the function for keys that are not [`ordinary`].
+#[inline(always)]
+pub(in crate::ffi) fn other<'k>(key: phicache_bytes) -> Option<Other<'k>> {
+    some_key(key).map(Other)
 }
 
 /// A key that is not empty, by a pointer to its address and length.
@@ -94,10 +157,10 @@ fn any_bytes<'a>(bytes: phicache_bytes) -> Option<&'a [u8]> {
 #[inline(always)]
 pub(in crate::ffi) fn get<C: CacheType>(
     cache: *mut C,
-    key: phicache_bytes,
+    key: Option<impl FastKey>,
     out: *mut phicache_value,
 ) -> Option<phicache_status> {
-    let (out, key) = (try_out(out)?, some_key(key)?);
+    let (out, key) = (try_out(out)?, key?);
     match try_fast_cache(cache)?.try_fast_get(key) {
         Fast::Slow => None,
         Fast::Hit(value) => {
@@ -179,7 +242,7 @@ fn copy(
 #[inline(always)]
 pub(in crate::ffi) fn memoize<C: CacheType>(
     cache: *mut C,
-    key: phicache_bytes,
+    key: Option<impl FastKey>,
     compute: phicache_compute,
     out: *mut phicache_value,
     code: *mut i32,
@@ -188,7 +251,7 @@ pub(in crate::ffi) fn memoize<C: CacheType>(
         return Fast::Slow;
     }
     let Some(cache) = try_fast_cache(cache) else { return Fast::Slow };
-    let Some(key) = some_key(key) else { return Fast::Slow };
+    let Some(key) = key else { return Fast::Slow };
     // The outputs are checked last: until then the fast path needs the registers for other things.
     let outputs = Outputs { value: out, code };
     match cache.try_fast_hit(key, || outputs.are_valid()) {
@@ -385,14 +448,14 @@ pub(in crate::ffi) fn refuse_mice(
 #[inline(always)]
 pub(in crate::ffi) fn get_mice(
     cache: *mut phicache_mice_cache,
-    key: phicache_bytes,
+    key: Option<impl FastKey>,
     out_mice: *mut phicache_mice,
     out: *mut phicache_value,
 ) -> Option<phicache_status> {
     if try_array(out_mice.cast_const(), 1)?.first()?.struct_size != size_of::<phicache_mice>() {
         return None;
     }
-    let (mice, record, key) = (try_out(out_mice)?, try_out(out)?, some_key(key)?);
+    let (mice, record, key) = (try_out(out_mice)?, try_out(out)?, key?);
     match try_fast_cache(cache)?.try_fast_get(key) {
         Fast::Slow => None,
         Fast::Hit(value) => match Mice::read_kept(value.entry.value()) {
