@@ -193,5 +193,6 @@ function refusal(@nospecialize(T), closures)
     return ""
 end
 
-# Whether all that is in a value follows from its type.
-has_all(@nospecialize(T)) = T === String || isbitstype(T) || (T <: Elements && has_all(eltype(T)))
+# Whether all that is in a value follows from its type. (`Union{}` has no values, and is a subtype of all types.)
+has_all(@nospecialize(T)) =
+    T === String || T === Union{} || isbitstype(T) || (T <: Elements && has_all(eltype(T)))

@@ -34,6 +34,13 @@ end
                   Set([Point(1, 2)]))
         @test isequal(round_trip(Any, value), value)
     end
+    # `Dict(keywords)` and `collect(keys(keywords))` without keywords.
+    for value in (Dict{Union{},Union{}}(), Union{}[], Vector{Vector{Union{}}}(), Set{Union{}}(), Any[1, Union{}[]],
+                  Array{Union{}}(undef, 0, 3), Dict(:a => Union{}[]))
+        found = round_trip(Any, value)
+        @test typeof(found) === typeof(value)
+        @test repr(found) == repr(value)
+    end
 end
 
 mutable struct Linked
