@@ -475,11 +475,16 @@ end
 # defined with `@phicache` becomes the memo that `@phicache` has defined under the same name there, with its cache.
 function Serialization.serialize(to::Serialization.AbstractSerializer, memo::Memo)
     Serialization.serialize_type(to, typeof(memo))
-    cache = is_private(memo) ? nothing : memo.cache
-    foreach(part -> Serialization.serialize(to, part),
-            (memo.original, written_by_macro(memo), memo.typed, memo.maximum_memory_percent, memo.config, cache,
-             memo.prefix, memo.returns))
+    foreach(part -> Serialization.serialize(to, part), written_parts(memo))
 end
+
+written_parts(memo::Memo) =
+    (memo.original, written_by_macro(memo), memo.typed, memo.maximum_memory_percent, memo.config,
+     is_private(memo) ? nothing : memo.cache, memo.prefix, memo.returns)
+
+# A memo that is found by its name has its cache and configuration there.
+search_fields!(search, memo::Memo) = foreach(part -> search!(search, part),
+    defined_memo(memo.original) === memo ? (memo.original,) : written_parts(memo))
 
 # The function that `@phicache` generated, which has no state, or nothing.
 written_by_macro(memo::Memo) = memo.prepare
@@ -487,12 +492,14 @@ written_by_macro(::Memo{<:MethodLookup}) = nothing
 
 function Serialization.deserialize(from::Serialization.AbstractSerializer, ::Type{<:Memo})
     f, prepare, typed, percent, config, cache, prefix, returns = ntuple(_ -> Serialization.deserialize(from), 8)
-    defined = f isa Function ? defined_memo(f, parentmodule(f), shown_name(f)) : nothing
+    defined = defined_memo(f)
     defined === nothing || return defined
     return new_memo(f, prepare; returns=returns, typed=typed, maximum_memory_percent=percent, config=config,
                     cache=cache, prefix=prefix)
 end
 
+# The memo of `f` that is bound to the name of `f`, or nothing.
+defined_memo(f) = f isa Function ? defined_memo(f, parentmodule(f), shown_name(f)) : nothing
 # The memo of `f` that is bound to a name, or nothing.
 function defined_memo(f, within::Module, name)
     name isa Symbol && isdefined(within, name) || return nothing

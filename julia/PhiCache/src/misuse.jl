@@ -42,7 +42,7 @@ Direction(arguments...) = throw_no_method("Direction", arguments, "CAUSE, EFFECT
 # A function with a cache is not a dictionary. (`get` and `get!` may have a memo as the function that computes.)
 const CachedFunction = Union{Memo,CachedMethod}
 
-for name in (:delete!, :pop!, :haskey, :getindex, :setindex!, :keys, :length, :isempty, :copy)
+for name in (:delete!, :pop!, :haskey, :peek, :getindex, :setindex!, :keys, :length, :isempty, :copy)
     @eval Base.$name(f::CachedFunction, rest...) = throw_no_method($(QuoteNode(name)), (f, rest...), calls_of(f))
 end
 for name in (:get, :get!)

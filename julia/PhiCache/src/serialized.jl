@@ -84,16 +84,16 @@ function search!(search, @nospecialize(value))
     isempty(content.definitions) || union!(search.found, content.definitions)
     content.is_all && return search
     ismutable(value) && was_seen!(search, value) && return search
-    if value isa Elements
-        search_elements!(search, value)
-    else
-        for index in 1:nfields(value)
-            isdefined(value, index) || continue
-            field = getfield(value, index)
-            field isa Plain || search!(search, field)
-        end
-    end
+    value isa Elements ? search_elements!(search, value) : search_fields!(search, value)
     return search
+end
+
+function search_fields!(search, @nospecialize(value))
+    for index in 1:nfields(value)
+        isdefined(value, index) || continue
+        field = getfield(value, index)
+        field isa Plain || search!(search, field)
+    end
 end
 
 # A type is written by its name, and the values that are its parameters by their fields.
@@ -186,6 +186,8 @@ function refusal(@nospecialize(T), closures)
                         "fetch(task)"
     T <: SystemObject && return "the value is or contains an open $(nameof(T)), which cannot be read back: its copy " *
                                 "refers to nothing; return what was read from it, or its name"
+    T <: Handle && return "the value is or contains a $(nameof(T)), which cannot be read back: its copy is closed; " *
+                          "return what it holds, or create it where it is used"
     any(is_of_script, closures) &&
         return "the value is or contains a closure or an anonymous function, which cannot be read back; use a named " *
                "function, or a struct that can be called" *
@@ -193,5 +195,6 @@ function refusal(@nospecialize(T), closures)
     return ""
 end
 
-# Whether all that is in a value follows from its type.
-has_all(@nospecialize(T)) = T === String || isbitstype(T) || (T <: Elements && has_all(eltype(T)))
+# Whether all that is in a value follows from its type. (`Union{}` has no values, and is a subtype of all types.)
+has_all(@nospecialize(T)) =
+    T === String || T === Union{} || isbitstype(T) || (T <: Elements && has_all(eltype(T)))

@@ -90,7 +90,7 @@ end
         (() -> delete!(memo, 3), "there is no delete!(::Memo, ::Int64); expected a call f(arguments...), info(f) for"),
         (() -> memo[3], "a memo is a function"), (() -> memo[3] = 1, "a memo is a function"),
         (() -> length(memo), "info(f) for its counts"), (() -> get!(() -> 1.0, memo, 3), "a memo is a function"),
-        (() -> copy(memo), "a memo is a function"),
+        (() -> copy(memo), "a memo is a function"), (() -> peek(memo, 3), "a memo is a function"),
         (() -> push!(cache, "key" => 1.0), "no push!(::DictCache{Float64}, ::Pair{String,Float64}); expected cache["),
         (() -> merge!(cache, Dict("key" => 1.0)), "expected set_many!(cache, pairs)"),
         (() -> merge(cache, cache), "expected set_many!(cache, pairs)"),

@@ -34,6 +34,13 @@ end
                   Set([Point(1, 2)]))
         @test isequal(round_trip(Any, value), value)
     end
+    # `Dict(keywords)` and `collect(keys(keywords))` without keywords.
+    for value in (Dict{Union{},Union{}}(), Union{}[], Vector{Vector{Union{}}}(), Set{Union{}}(), Any[1, Union{}[]],
+                  Array{Union{}}(undef, 0, 3), Dict(:a => Union{}[]))
+        found = round_trip(Any, value)
+        @test typeof(found) === typeof(value)
+        @test repr(found) == repr(value)
+    end
 end
 
 mutable struct Linked
@@ -49,7 +56,6 @@ end
     partial[2] = Point(1, 2)
     found = round_trip(Any, partial)
     @test !isassigned(found, 1) && found[2] == Point(1, 2)
-    @test round_trip(Any, DictCache()) isa DictCache
     @test round_trip(Any, Any[ReentrantLock(), 1])[2] == 1
 end
 
@@ -119,6 +125,11 @@ module WithClosures
 plus(number) = x -> x + number
 end
 
+module FoundByName
+using PhiCache
+@phicache cache=DictCache() prefix="double" double(number) = 2 * number
+end
+
 @testset "what cannot be read back says so" begin
     cache = DictCache()
     error_of(f) = try f(); "" catch error; sprint(showerror, error) end
@@ -161,6 +172,22 @@ end
         end
         close(value)
     end
+    # So does a handle, as in a struct that has its own cache: its copy would be closed.
+    handles = DictCache{Int}(), Config(), Subsystem(Fingerprint(rand(4, 2), trues(2, 2), "values"), [0, 0], 1:2)
+    for handle in handles, stored in (handle, (1, handle), [handle], Linked(handle), Dict(:a => handle))
+        @test occursin("its copy is closed", error_of(() -> get!(() -> stored, cache, "handle")))
+        @test !haskey(cache, "handle")
+    end
+    for memo in (Memo(cos; cache=DictCache(), prefix="cos"), Memo(cos; config=Config()))
+        @test occursin("its copy is closed", error_of(() -> cache["memo"] = memo))
+    end
+    # A memo with its own cache is read without values, and one that `@phicache` has defined is found by its name.
+    private = Memo(cos)
+    @test private(0.0) == 1
+    cache["memo"] = private
+    @test cache["memo"](0.0) == 1
+    cache["memo"] = FoundByName.double
+    @test cache["memo"] === FoundByName.double
     cache["buffer"] = IOBuffer("text")
     @test read(cache["buffer"], String) == "text"
     cache["key"] = sin
