@@ -262,7 +262,7 @@ extern "C" {
 /** This call computed the value. The cache stored it, or kept another value that the key got meanwhile. */
 #define PHICACHE_ORIGIN_COMPUTED 2
 
-/** Another thread computed the value while this one waited. */
+/** Another thread or process computed the value while this thread waited. */
 #define PHICACHE_ORIGIN_WAITED 3
 
 /** The value was inherited from the cache's parent. */

@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
 
-use phicache::cache::{Cache, DictCache, Options};
+use phicache::cache::{Cache, Cost, DictCache, Lease, OnFull, Options, Started};
 use phicache::config::Config;
 
 /// More threads than there are counters: the last threads share one.
@@ -66,6 +66,32 @@ fn counts_are_exact_while_the_threads_that_counted_still_run() {
         assert_eq!(*figures, (2 * calls, 3 * calls, calls, 2 * calls, calls), "in part {part}");
     }
     assert_eq!((seen[3], figures(cache)), ((0, 0, 0, 0, 0), (0, 0, 0, 0, 0)));
+}
+
+#[test]
+fn times_stop_at_their_greatest_value_and_a_clear_sets_them_to_zero() {
+    let options = Options { max_bytes: Some(64 << 10), on_full: OnFull::Evict, ..Options::default() };
+    let cache = Cache::Dict(DictCache::dict(Config::new().unwrap(), options).unwrap());
+    let compute = |key: u32, cost: u64| {
+        let Started::Lease(mut lease) = Lease::begin(&cache, &key.to_le_bytes(), 0).unwrap() else { panic!("a miss") };
+        lease.set_cost(Cost::of_ns(cost));
+        lease.reserve(1000).unwrap();
+        lease.complete().unwrap();
+    };
+    thread::scope(|scope| {
+        // Counts of two threads are added up.
+        scope.spawn(|| compute(0, u64::MAX - 5));
+    });
+    (1..200).for_each(|key| compute(key, u64::MAX - 5));
+    cache.get(&199u32.to_le_bytes()).unwrap().unwrap();
+    let stats = cache.stats().unwrap();
+    assert!(stats.evictions > 2);
+    assert_eq!((stats.compute_ns, stats.evicted_ns), (u64::MAX, u64::MAX));
+    assert_eq!(stats.saved_ns, u64::MAX / 200);
+    cache.clear().unwrap();
+    compute(0, 7);
+    let stats = cache.stats().unwrap();
+    assert_eq!((stats.compute_ns, stats.evicted_ns), (7, 0));
 }
 
 /// Hits only, by more threads than there are counters, so that several threads increment the same one.

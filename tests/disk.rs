@@ -333,6 +333,43 @@ fn what_is_stored_after_others_have_removed_all_is_found() {
 }
 
 #[test]
+fn what_is_stored_after_the_directory_was_moved_is_found_at_its_old_path() {
+    let scratch = Scratch::new();
+    let (root, moved) = (scratch.path().join("cache"), scratch.path().join("moved"));
+    let seldom = Options { refresh: std::time::Duration::from_secs(3600), ..Options::default() };
+    for sync in [false, true] {
+        let space = open(&root, Options { sync, ..seldom });
+        store(&space, b"before", b"1");
+        store(&space, b"long before", &[1; 50_000]);
+        fs::rename(&root, &moved).unwrap();
+        store(&space, b"long", &[2; 50_000]);
+        store(&space, b"after", b"2");
+        let other = open(&root, at_once());
+        assert_eq!(get(&other, b"long"), Some(vec![2; 50_000]), "sync: {sync}");
+        assert_eq!(get(&other, b"after").as_deref(), Some(&b"2"[..]), "sync: {sync}");
+        assert_eq!(get(&other, b"before"), None);
+        assert_eq!(get(&space, b"before"), None);
+        // What was stored before went with the directory, and the next process there seals it.
+        let mover = open(&moved, at_once());
+        assert_eq!(get(&mover, b"before").as_deref(), Some(&b"1"[..]));
+        assert_eq!(get(&mover, b"long before"), Some(vec![1; 50_000]));
+        assert_eq!(get(&mover, b"after"), None);
+        assert!(files_ending(&moved, ".live").is_empty());
+        // A copy at the old path is not the file to which this process appends.
+        fs::remove_dir_all(&moved).unwrap();
+        fs::rename(&root, &moved).unwrap();
+        copy(&moved, &root);
+        store(&space, b"after a copy", b"3");
+        for (key, value) in [(&b"after"[..], &b"2"[..]), (b"after a copy", b"3")] {
+            assert_eq!(get(&open(&root, at_once()), key).as_deref(), Some(value));
+            assert_eq!(get(&space, key).as_deref(), Some(value));
+        }
+        [&root, &moved].into_iter().for_each(|path| fs::remove_dir_all(path).unwrap());
+        assert_eq!(space.health().failures() + space.health().damaged(), 0, "{}", space.health().last_failure());
+    }
+}
+
+#[test]
 fn what_took_long_to_compute_stays_when_the_directory_is_full() {
     let scratch = Scratch::new();
     let space = open(scratch.path(), Options { max_bytes: Some(4 << 20), ..Options::default() });

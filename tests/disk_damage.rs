@@ -4,7 +4,7 @@ mod disk_sample;
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -123,6 +123,51 @@ fn a_segment_of_a_killed_process_with_any_damage_gives_right_values_or_misses() 
     unseal(scratch.path());
     let file = only(files_ending(scratch.path(), ".live"), scratch.path());
     damage(scratch.path(), &values, &file, false);
+}
+
+#[test]
+fn a_live_segment_with_a_damaged_record_gives_right_values_or_misses() {
+    let scratch = Scratch::fast();
+    let owner = open(scratch.path(), at_once());
+    let key = |number| format!("key {number}").into_bytes();
+    let value = |number| vec![number as u8; 40 + number];
+    (0..10).for_each(|number| store(&owner, &key(number), &value(number)));
+    let reader = open(scratch.path(), at_once());
+    assert!((0..10).all(|number| get(&reader, &key(number)) == Some(value(number))));
+    (10..20).for_each(|number| store(&owner, &key(number), &value(number)));
+
+    let file = files_ending(scratch.path(), ".live").remove(0);
+    let mut bytes = fs::read(&file).unwrap();
+    for number in [5, 15] {
+        let key = key(number);
+        let at = bytes.windows(key.len()).position(|window| window == key).unwrap() + key.len();
+        bytes[at + 3] ^= 0x10;
+        fs::OpenOptions::new().write(true).open(&file).unwrap().write_all_at(&bytes, 0).unwrap();
+    }
+    let found = |space: &Space| -> Vec<usize> {
+        let found = (0..20).map(|number| (number, try_get(space, &key(number))));
+        found
+            .filter_map(|(number, found)| found.map(|found| (number, found == value(number))))
+            .map(|(number, is_right)| {
+                assert!(is_right, "a wrong value");
+                number
+            })
+            .collect()
+    };
+    let without = |missing: &[usize]| -> Vec<usize> { (0..20).filter(|number| !missing.contains(number)).collect() };
+    // The owner misses what is damaged, and nothing else.
+    assert_eq!(found(&owner), without(&[5, 15]));
+    assert_eq!(owner.health().damaged(), 2);
+    // Others read up to the damage, behind which the owner may be writing.
+    assert_eq!(found(&reader), without(&[5, 15, 16, 17, 18, 19]));
+    assert_eq!(reader.health().damaged(), 1);
+    assert_eq!(found(&open(scratch.path(), at_once())), [0, 1, 2, 3, 4]);
+    // What is computed again is found by all; the next one that opens the directory finds all that is whole.
+    store(&owner, &key(5), &value(5));
+    assert_eq!(found(&owner), without(&[15]));
+    owner.close();
+    assert_eq!(found(&reader), without(&[15]));
+    assert_eq!(found(&open(scratch.path(), at_once())), without(&[15]));
 }
 
 #[test]

@@ -338,6 +338,39 @@ fn a_limit_of_the_length_of_files_refuses_only_values_that_are_longer() {
     assert!(output.status.success(), "{output:?}");
 }
 
+/// Opens files until the process has no descriptor left.
+fn all_descriptors() -> Vec<File> {
+    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn clears_without_descriptors() {
+    let (path, ..) = told();
+    let limit = libc::rlimit { rlim_cur: 64, rlim_max: 64 };
+    // SAFETY: the limit is there.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+    let space = open(&path, at_once());
+    store(&space, b"k", b"v");
+    // The file of a segment is closed for what needs a descriptor, such as removing a directory.
+    space.close();
+    assert_eq!(get(&space, b"k").as_deref(), Some(&b"v"[..]));
+    let before = space.health().failures();
+    let taken = all_descriptors();
+    let cleared = space.clear();
+    drop(taken);
+    cleared.unwrap();
+    assert_eq!(space.health().failures(), before, "{}", space.health().last_failure());
+    assert!(files(&path).iter().all(|file| !file.to_str().unwrap().contains("removed-")));
+}
+
+#[test]
+fn a_process_without_descriptors_can_clear_a_directory() {
+    let scratch = Scratch::fast();
+    let output = worker("clears_without_descriptors", scratch.path(), 0, 0).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
 #[test]
 #[ignore = "runs in a process of its own"]
 fn stores_on_a_full_file_system() {

@@ -527,7 +527,9 @@ fn one_of_two_processes_with_leases_computes() {
         server::eventually("one computes", || computing.load(SeqCst) == 1);
         computing.store(2, SeqCst);
         let value = two.memoize(b"k", |_| panic!("it is computed already")).unwrap();
-        assert_eq!((value.entry.value(), value.origin), (&b"v"[..], Origin::Hit));
+        assert_eq!((value.entry.value(), value.origin), (&b"v"[..], Origin::Waited));
+        let stats = two.stats().unwrap();
+        assert_eq!((stats.info.hits, stats.info.misses, stats.waits), (1, 0, 1));
     });
     assert_eq!(server.ask::<Vec<String>>("KEYS *"), ["phicache/2:raw:k"]);
 

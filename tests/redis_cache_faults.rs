@@ -187,6 +187,23 @@ fn clearing_sets_all_counts_to_zero() {
 }
 
 #[test]
+fn a_clear_that_fails_leaves_the_counts() {
+    let Some(mut server) = Running::start(&[]) else { return };
+    let cache = mice(&url(&server), Options::default());
+    cache.set_mice(&key(1), &record(b"payload")).unwrap().unwrap();
+    assert!(cache.get(&key(1)).unwrap().is_some() && cache.get(&key(2)).unwrap().is_none());
+    let counts = |cache: &RedisCache| {
+        let stats = cache.near().stats();
+        (stats.info.hits, stats.info.misses, stats.stores)
+    };
+    server.kill();
+    cache.clear().unwrap_err();
+    assert_eq!(counts(&cache), (1, 1, 1));
+    // The values in this process are gone.
+    assert_eq!(cache.near().size(), 0);
+}
+
+#[test]
 fn a_damaged_record_counts_once_also_with_leases() {
     let Some(server) = Running::start(&[]) else { return };
     let options = || Options { remote: leases(LONG), ..Options::default() };
@@ -586,7 +603,9 @@ fn begin_and_wait_detect_another_process_that_computes() {
     lease.reserve(1).unwrap()[0] = b'v';
     assert_eq!(lease.complete().unwrap().origin, Origin::Computed);
     let Waited::Value(value) = Lease::wait(&two, b"k", 7, LONG).unwrap() else { panic!("it is there") };
-    assert_eq!(value.entry.value(), b"v");
+    assert_eq!((value.entry.value(), value.origin), (&b"v"[..], Origin::Waited));
+    let stats = two.stats().unwrap();
+    assert_eq!((stats.info.hits, stats.info.misses, stats.waits), (1, 0, 1));
     assert!(matches!(begin(&two), Started::Found(_)));
 
     one.clear().unwrap();

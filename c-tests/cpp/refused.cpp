@@ -856,6 +856,22 @@ void use(phicache::dict_cache& cache, phicache::purview_cache& purviews, phicach
 #elif CASE == 311  // also those that have a default
     analysis object{};
     (void)phicache::method("shifted", &analysis::shifted)(cache, object, number);
+#elif CASE == 330  // a value is read as an object
+    cache.memoize<void>("key", [] { return 1; });
+#elif CASE == 331  // a value is read as an object
+    (void)cache.try_memoize<double&>("key", [] { return 1; });
+#elif CASE == 332  // a value is read as an object
+    cache.memoize<void>({"iron", "gold"}, [] { return 1; });
+#elif CASE == 333  // a value is read as an object
+    (void)cache.try_memoize<void>({"iron", "gold"}, [] { return 1; });
+#elif CASE == 334  // the call takes the arguments of the function
+    (void)phicache::memo{[](int n, int m) { return n + m; }}({1, 2}, 3);
+#elif CASE == 335  // the call takes the arguments of the function
+    (void)phicache::memo{[](const std::vector<double>& p) { return p[0]; }}({1, 2}, 3);
+#elif CASE == 336  // the call takes the arguments of operator
+    (void)phicache::memo{[](int n) { return n; }}.call({1, 2});
+#elif CASE == 337  // the call takes a cache, the object, and the arguments of the function
+    (void)phicache::method("m", [](const int& object, int n) { return object + n; })(cache, number, {1, 2});
 #elif CASE == 50  // deleted
     (void)phicache::memo{[](int n) { return n; }}.call_pinned(1).view<int>();
 #endif

@@ -34,6 +34,7 @@ foreach(compiler ${phicache_compilers})
   endif()
   phicache_add_face_test(mixed_exceptions.${name} ${cxx}
                          run mixed.cpp -std=c++17 mixed_without.cpp "-std=c++17 -fno-exceptions")
+  phicache_add_face_test(mixed_versions.${name} ${cxx} run mixed_version.cpp -std=c++17 mixed_other.cpp -std=c++17)
   foreach(measured compile_cost call_sites)
     add_test(NAME cpp.${measured}.${name}
              COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/cpp/${measured}.py" ${cxx}

@@ -87,6 +87,15 @@ expected<void> register_function(F&& function, Handle** handle, Make&& make) {
     return checked(make(stored, handle));
 }
 
+/// An argument of a call that no other function takes: any value, and values in braces, which no template can deduce.
+struct any_argument {
+    template <class... Given>
+    any_argument(const Given&...) noexcept {}
+};
+#define PHICACHE_HPP_IN_BRACES                                                                                        \
+    any_argument, any_argument = {}, any_argument = {}, any_argument = {}, any_argument = {}, any_argument = {},      \
+        any_argument = {}, any_argument = {}
+
 /// The calls of a memo or method, which has `made<T>` and `try_made<T>`; `Parameters` are what they take.
 template <class Calls, class Result, class... Parameters>
 class function_calls {
@@ -99,6 +108,11 @@ public:
     template <class... Given, std::enable_if_t<!std::is_invocable_v<void (*)(Parameters...), Given...>, int> = 0>
     Result call(Given&&... given) const {
         return static_cast<const Calls&>(*this)(std::forward<Given>(given)...);
+    }
+    template <class Refused = void>
+    Result call(PHICACHE_HPP_IN_BRACES) const {
+        static_assert(always_false<Refused>, "the call takes the arguments of operator()");
+        refused();
     }
     /// @copydoc call
     expected<Result> try_call(Parameters... parameters) const {
@@ -141,6 +155,12 @@ public:
     Result operator()(Given&&...) const {
         static_assert(std::is_invocable_v<const calls&, Given...>,
                       "the call takes the arguments of the function, also those that have a default there");
+        refused();
+    }
+    /// The same, with arguments in braces. It is worse than any function that takes them, because it is a template.
+    template <class Refused = void>
+    Result operator()(PHICACHE_HPP_IN_BRACES) const {
+        static_assert(always_false<Refused>, "the call takes the arguments of the function");
         refused();
     }
 
@@ -253,6 +273,12 @@ public:
                       "default there; a constant object needs a constant member function");
         refused();
     }
+    /// The same, with arguments in braces.
+    template <class Refused = void>
+    Result operator()(PHICACHE_HPP_IN_BRACES) const {
+        static_assert(always_false<Refused>, "the call takes a cache, the object, and the arguments of the function");
+        refused();
+    }
 
 protected:
     using method_calls::shared_owner::shared_owner;
@@ -321,6 +347,8 @@ private:
         };
     }
 };
+
+#undef PHICACHE_HPP_IN_BRACES
 
 }  // namespace detail
 

@@ -12,16 +12,20 @@
 
 #include "../phicache.h"
 
+// All names are in an inline namespace. It keeps the types and inline functions of units apart that have the headers of
+// another minor version, or no exceptions, in the same process: the linker would take one function for both.
+#define PHICACHE_HPP_JOINED(major, minor, rest) v##major##_##minor##rest
+#define PHICACHE_HPP_VERSIONED(major, minor, rest) PHICACHE_HPP_JOINED(major, minor, rest)
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
 #define PHICACHE_HPP_EXCEPTIONS 1
-#define PHICACHE_HPP_BEGIN namespace phicache {
-#define PHICACHE_HPP_END }
+#define PHICACHE_HPP_NAMESPACE PHICACHE_HPP_VERSIONED(PHICACHE_VERSION_MAJOR, PHICACHE_VERSION_MINOR, )
 #else
-// An inline namespace keeps these types apart from those of units with exceptions, in the same program.
 #define PHICACHE_HPP_EXCEPTIONS 0
-#define PHICACHE_HPP_BEGIN namespace phicache { inline namespace without_exceptions {
-#define PHICACHE_HPP_END }}
+#define PHICACHE_HPP_NAMESPACE \
+    PHICACHE_HPP_VERSIONED(PHICACHE_VERSION_MAJOR, PHICACHE_VERSION_MINOR, _without_exceptions)
 #endif
+#define PHICACHE_HPP_BEGIN namespace phicache { inline namespace PHICACHE_HPP_NAMESPACE {
+#define PHICACHE_HPP_END }}
 
 // What has static or thread storage is one for each program or shared library. g++ makes such a variable of an inline
 // function unique in the process otherwise: plugins with libraries of their own would share it, and one that defines it

@@ -46,6 +46,9 @@ inline constexpr bool is_callable = std::is_class_v<std::remove_reference_t<F>> 
                                     std::is_function_v<std::remove_pointer_t<std::remove_reference_t<F>>>;
 template <class F>
 using if_function = std::enable_if_t<is_callable<F>, int>;
+/// The same, for calls with a T, as which the value is read.
+template <class T, class F>
+using if_computes = std::enable_if_t<std::is_object_v<T> && is_callable<F>, int>;
 template <class F>
 using if_no_function = std::enable_if_t<!is_callable<F>, int>;
 /// Whether these may be the arguments of `memoize`, and of `set_with_cost`. As above, for calls with others.
@@ -53,6 +56,8 @@ template <class... Given>
 inline constexpr bool have_function = false;
 template <class Key, class F>
 inline constexpr bool have_function<Key, F> = is_callable<F>;
+template <class T, class... Given>
+inline constexpr bool may_memoize = std::is_object_v<T> && have_function<Given...>;
 template <class... Given>
 inline constexpr bool have_cost = false;
 template <class Key, class Content, class Cost>
@@ -374,28 +379,32 @@ public:
         return detail::try_memoize_in<value>(this->raw(), key, run_memoized<value, Compute>, detail::erased(compute));
     }
     /// The same, with a copy of the value as T; on a miss, the T that the function returned.
-    template <class T, class Compute, detail::if_function<Compute> = 0>
+    template <class T, class Compute, detail::if_computes<T, Compute> = 0>
     T memoize(bytes key, Compute&& compute) const {
         static_assert(detail::check_returned<T, Compute>());
         return detail::memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
     /// The same, with a copy of the value as T.
-    template <class T, class Compute, detail::if_function<Compute> = 0>
+    template <class T, class Compute, detail::if_computes<T, Compute> = 0>
     expected<T> try_memoize(bytes key, Compute&& compute) const {
         static_assert(detail::check_returned<T, Compute>());
         return detail::try_memoize_in<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
 
     /// Refuses calls with other arguments.
-    template <class T = void, class... Given, std::enable_if_t<!detail::have_function<Given...>, int> = 0>
+    template <class T = value, class... Given, std::enable_if_t<!detail::may_memoize<T, Given...>, int> = 0>
     value memoize(const Given&...) const {
-        static_assert(detail::have_function<Given...>, "memoize takes a key and a function; " PHICACHE_HPP_PARTS);
+        static_assert(std::is_object_v<T>, "a value is read as an object, not as void or a reference");
+        static_assert(!std::is_object_v<T> || detail::have_function<Given...>,
+                      "memoize takes a key and a function; " PHICACHE_HPP_PARTS);
         detail::refused();
     }
     /// @copydoc memoize
-    template <class T = void, class... Given, std::enable_if_t<!detail::have_function<Given...>, int> = 0>
+    template <class T = value, class... Given, std::enable_if_t<!detail::may_memoize<T, Given...>, int> = 0>
     expected<value> try_memoize(const Given&...) const {
-        static_assert(detail::have_function<Given...>, "try_memoize takes a key and a function; " PHICACHE_HPP_PARTS);
+        static_assert(std::is_object_v<T>, "a value is read as an object, not as void or a reference");
+        static_assert(!std::is_object_v<T> || detail::have_function<Given...>,
+                      "try_memoize takes a key and a function; " PHICACHE_HPP_PARTS);
         detail::refused();
     }
 
@@ -459,13 +468,13 @@ public:
                                                 detail::erased(compute));
     }
     /// @copydoc memoize
-    template <class T, class Compute, detail::if_function<Compute> = 0>
+    template <class T, class Compute, detail::if_computes<T, Compute> = 0>
     T memoize(const key_parts& key, Compute&& compute) const {
         static_assert(detail::check_returned<T, Compute>());
         return detail::memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
     }
     /// @copydoc memoize
-    template <class T, class Compute, detail::if_function<Compute> = 0>
+    template <class T, class Compute, detail::if_computes<T, Compute> = 0>
     expected<T> try_memoize(const key_parts& key, Compute&& compute) const {
         static_assert(detail::check_returned<T, Compute>());
         return detail::try_memoize_parts<T>(this->raw(), key, run_memoized<T, Compute>, detail::erased(compute));
@@ -475,6 +484,16 @@ public:
     void memoize(const key_parts& key, const Other& memoize_takes_a_key_and_a_function) const = delete;
     template <class T = void, class Other, detail::if_no_function<Other> = 0>
     void try_memoize(const key_parts& key, const Other& memoize_takes_a_key_and_a_function) const = delete;
+    template <class T, class Compute, std::enable_if_t<!std::is_object_v<T> && detail::is_callable<Compute>, int> = 0>
+    value memoize(const key_parts&, const Compute&) const {
+        static_assert(std::is_object_v<T>, "a value is read as an object, not as void or a reference");
+        detail::refused();
+    }
+    template <class T, class Compute, std::enable_if_t<!std::is_object_v<T> && detail::is_callable<Compute>, int> = 0>
+    expected<value> try_memoize(const key_parts&, const Compute&) const {
+        static_assert(std::is_object_v<T>, "a value is read as an object, not as void or a reference");
+        detail::refused();
+    }
 
     /// Fills a reader for lookups of the calling thread in this cache, for loops: see `reader`.
     phicache::reader reader() const {

@@ -156,14 +156,21 @@ impl EventCounts {
     /// Adds one. Only for the one thread that writes these counts.
     #[inline(always)]
     pub(super) fn add_alone(&self, event: Event) {
-        self.add_many_alone(event, 1);
+        let counter = self.of(event);
+        counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
-    /// Adds many.
+    /// Adds many. A program may say that a value costs any number of nanoseconds.
     #[inline(always)]
     fn add_many_alone(&self, event: Event, many: u64) {
         let counter = self.of(event);
-        counter.store(counter.load(Relaxed).wrapping_add(many), Relaxed);
+        counter.store(counter.load(Relaxed).saturating_add(many), Relaxed);
+    }
+
+    /// The same, where other threads may count at once.
+    fn add_many(&self, event: Event, many: u64) {
+        let add = |count: u64| Some(count.saturating_add(many));
+        let _ = self.of(event).fetch_update(Relaxed, Relaxed, add);
     }
 }
 
@@ -245,10 +252,10 @@ impl Counters {
         match stripes.and_then(|stripes| stripes.0[number].get_or_try_init(made)) {
             // Without a stripe the owner's counts have to do. Of two events that are counted at once, one may be lost,
             // unless nobody counts there alone.
-            Err(_) => _ = self.own.of(event).fetch_add(many, Relaxed),
+            Err(_) => self.own.add_many(event, many),
             Ok(stripe) => match self.alone(participant) {
                 Some(counts) => counts.add_many_alone(event, many),
-                None => _ = stripe.0.of(event).fetch_add(many, Relaxed),
+                None => stripe.0.add_many(event, many),
             },
         }
     }
@@ -263,11 +270,11 @@ impl Counters {
     /// The count since the last reset. The subtrahend is read first: the other counts only grow.
     fn counted(&self, event: Event) -> u64 {
         let before = self.before.get().map_or(0, |before| before.of(event).load(Acquire));
-        self.ever_counted(event).wrapping_sub(before)
+        self.ever_counted(event).saturating_sub(before)
     }
 
     fn ever_counted(&self, event: Event) -> u64 {
-        self.all().map(|counts| counts.of(event).load(Relaxed)).fold(0, u64::wrapping_add)
+        self.all().map(|counts| counts.of(event).load(Relaxed)).fold(0, u64::saturating_add)
     }
 
     /// The counts of all threads.
@@ -289,7 +296,11 @@ impl Counters {
             Ok(before) => {
                 let others = [Event::Hit, Event::Miss, Event::Store, Event::Computation, Event::ComputeNs];
                 for event in others.into_iter().chain(REASONS.map(Event::Refusal)) {
-                    before.of(event).store(self.ever_counted(event), Release);
+                    let ever = self.ever_counted(event);
+                    if ever == u64::MAX {
+                        self.all().for_each(|counts| counts.of(event).store(0, Relaxed));
+                    }
+                    before.of(event).store(if ever == u64::MAX { 0 } else { ever }, Release);
                 }
             }
             // Without memory, the counts themselves. A thread that counts meanwhile may write its old count again.
@@ -316,7 +327,8 @@ impl Counters {
             waits: self.waits.load(Relaxed),
             errors: self.errors.load(Relaxed),
             compute_ns,
-            saved_ns: (info.hits as u128 * compute_ns as u128 / computations.max(1) as u128) as u64,
+            saved_ns: u64::try_from(u128::from(info.hits) * u128::from(compute_ns) / u128::from(computations.max(1)))
+                .unwrap_or(u64::MAX),
             damaged: 0,
             evictions: evicted.entries,
             evicted_bytes: evicted.bytes,

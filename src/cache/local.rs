@@ -82,13 +82,25 @@ impl<P: Policy> LocalCache<P> {
     /// Removes everything and resets the counters.
     pub fn clear(&self) -> Result<()> {
         without_fork(|| {
-            self.flights.invalidate_all();
-            self.policy.clear(&self.table)?;
-            self.counters.reset();
-            self.verifier.iter().for_each(|verifier| verifier.reset());
-            self.table.forget_evicted();
+            self.clear_values()?;
+            self.reset_counts();
             Ok(())
         })
+    }
+
+    /// Removes all values, and keeps the counts.
+    pub(super) fn clear_values(&self) -> Result<()> {
+        without_fork(|| {
+            self.flights.invalidate_all();
+            self.policy.clear(&self.table)
+        })
+    }
+
+    /// Sets all counts to zero.
+    pub(super) fn reset_counts(&self) {
+        self.counters.reset();
+        self.verifier.iter().for_each(|verifier| verifier.reset());
+        self.table.forget_evicted();
     }
 
     /// The number of values, inherited ones included.

@@ -13,7 +13,6 @@ use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{FileKind, Footer, HEADER, Header, Kind, TRAILER, Trailer, seconds};
 use super::names::{Name, State};
-use super::open_files::with_descriptor;
 use super::segment::{Segment, is_there, value_folder};
 use super::{leases, repair};
 
@@ -66,7 +65,7 @@ pub fn spaces(directory: &Directory) -> Outcome<Vec<PathBuf>> {
 
 /// The names in a directory; none if it is not there.
 fn list(folder: &Path) -> Outcome<Vec<String>> {
-    match with_descriptor(|| files::list(folder)) {
+    match files::list(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(Vec::new()),
         listed => match listed.map_err(Failure::of("list", folder)) {
             Err(failure) if failure.is_absence() => Ok(Vec::new()),

@@ -15,7 +15,6 @@ use super::format::{
     Content, Extent, FileKind, Footer, Header, LONGEST_RECORD, LONGEST_VALUE, Record, RecordKey, UNIT, seconds,
 };
 use super::names::{Name, State, random_id};
-use super::open_files::with_descriptor;
 use super::store::Entry;
 use super::writer::finish;
 use super::{repair, value_files};
@@ -54,11 +53,11 @@ impl BundleWriter {
         }
         let path = target(path)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
-        if let Ok(names) = with_descriptor(|| files::list(folder)) {
+        if let Ok(names) = files::list(folder) {
             repair::remove_unfinished(folder, &names);
         }
         let new = folder.join(Name::new(0).file(State::New));
-        let file = with_descriptor(|| files::create(&new, MODE)).map_err(Failure::of("make", &new))?;
+        let file = files::create(&new, MODE).map_err(Failure::of("make", &new))?;
         files::keep_permissions(&file, &path);
         // Others see by the lock that the process is alive which makes the file.
         let _ = files::try_lock(&file);

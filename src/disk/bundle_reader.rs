@@ -11,7 +11,6 @@ use super::description::{self, Description};
 use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{Content, FileKind, HEADER, Header, LONGEST_RECORD, Record, RecordKey, UNIT, VERSION, ValueFile};
-use super::open_files::with_descriptor;
 use super::segment::{Segment, is_value};
 use super::value_files::OpenValue;
 use crate::error::{Error, Result};
@@ -54,7 +53,7 @@ impl Bundle {
             return Err(Error::invalid("the path is empty; it names the file of a saved cache"));
         }
         let path = path.canonicalize().map_err(Failure::of("open", path))?;
-        let file = with_descriptor(|| files::open(&path)).map_err(Failure::of("open", &path))?;
+        let file = files::open(&path).map_err(Failure::of("open", &path))?;
         let not_a_bundle = |why: String| Error::Damaged(format!("{} {why}", path.display()).into());
         let mut bytes = vec![0; HEADER];
         let len = files::read_at(&file, &mut bytes, 0).map_err(Failure::of("read", &path))?;

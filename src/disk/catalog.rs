@@ -238,10 +238,11 @@ impl Catalog {
 pub type Part = (u64, u64, Extent);
 
 /// Reads what another process has appended to a live segment since the last time: hashes, offsets, extents; and how far
-/// it has been read now.
-pub fn read_on(segment: &Arc<Segment>, from: u64) -> Outcome<(Vec<Part>, u64)> {
+/// it has been read now. It stops at bytes that are not a record, which the owner may be writing, unless the segment is
+/// sealed.
+pub fn read_on(segment: &Arc<Segment>, from: u64, is_sealed: bool) -> Outcome<(Vec<Part>, u64)> {
     let mut found = Vec::new();
-    let end = segment.scan(from.max(HEADER as u64), false, |offset, record| {
+    let end = segment.scan(from.max(HEADER as u64), is_sealed, |offset, record| {
         found.try_reserve(1)?;
         found.push((record.key.hash(), offset, record.extent()));
         Ok(())

@@ -12,7 +12,6 @@
 
 use std::collections::HashMap;
 use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,7 +20,6 @@ use once_cell::race::OnceBox;
 use super::directory::Directory;
 use super::failure::{Failure, Outcome};
 use super::files;
-use super::open_files::with_descriptor;
 use crate::sync::{LockFile, Mode, Mutex, process};
 
 /// How long nobody claims anything after a store has found the file system full.
@@ -99,13 +97,13 @@ impl Claims {
     pub fn claim(&'static self, number: u64, computation: u64) -> Outcome<Claimed> {
         let mut state = self.state.lock();
         state.leave_parent();
+        self.unlock_old(&mut state);
         match state.held.get(&number) {
             Some(Held::Computing(_)) => return Ok(Claimed::Taken),
             Some(Held::Futile(_)) => return Ok(Claimed::Futile),
             None if state.unavailable => return Ok(Claimed::Unavailable),
             Some(Held::Ended) | None => (),
         }
-        self.unlock_old(&mut state);
         let there = files::stat(&self.path).ok();
         if there.as_ref().is_some_and(is_futile) {
             return Ok(Claimed::Futile);
@@ -187,7 +185,7 @@ impl Claims {
 
     /// Says that the file system is full, if there are claims. Only the owner of the file can.
     pub fn announce_full(&self) {
-        let Ok(file) = with_descriptor(|| files::open_to_lock(&self.path)) else { return };
+        let Ok(file) = files::open_to_lock(&self.path) else { return };
         let _ = files::set_modified(&file, SystemTime::now() + FULL);
     }
 
@@ -195,26 +193,24 @@ impl Claims {
     /// allowed.
     fn ready(&'static self, state: &mut State, there: Option<&Metadata>, make: bool) -> std::io::Result<()> {
         // A file with claims stays in use.
-        let is_current = || state.file.is_some() && state.file == there.map(identity);
+        let is_current = || state.file.is_some() && state.file == there.map(files::identity);
         if self.locks.is_open() && (!state.held.is_empty() || is_current()) {
             return Ok(());
         }
-        let opened = match with_descriptor(|| files::open_to_lock(&self.path)) {
+        let opened = match files::open_to_lock(&self.path) {
             Err(error) if make && error.kind() == std::io::ErrorKind::NotFound => {
                 if let Some(folder) = self.path.parent() {
                     files::make_directories(folder, if self.mode & 0o060 == 0 { 0o700 } else { 0o770 })?;
                 }
-                match with_descriptor(|| files::create_shared(&self.path, self.mode)) {
-                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                        with_descriptor(|| files::open_to_lock(&self.path))
-                    }
+                match files::create_shared(&self.path, self.mode) {
+                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => files::open_to_lock(&self.path),
                     created => created,
                 }
             }
             opened => opened,
         };
         let opened = opened?;
-        state.file = Some(identity(&files::metadata(&opened)?));
+        state.file = Some(files::identity(&files::metadata(&opened)?));
         self.locks.open(opened);
         Ok(())
     }
@@ -229,11 +225,6 @@ impl State {
     }
 }
 
-/// The device and the inode, which no other file has while this one is open.
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
-}
-
 /// Whether the file says that the file system is full. A time that is farther away comes from another clock.
 fn is_futile(metadata: &Metadata) -> bool {
     let until = metadata.modified().ok().and_then(|time| time.duration_since(SystemTime::now()).ok());
@@ -245,4 +236,23 @@ fn lacks_locks(error: &std::io::Error) -> bool {
     use rustix::io::Errno;
     let causes = [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP, Errno::INVAL].map(Errno::raw_os_error);
     error.raw_os_error().is_some_and(|error| causes.contains(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_could_not_be_stored_is_claimed_again_after_a_while() {
+        let path = std::env::temp_dir().join(format!("phicache-claims-{}", std::process::id()));
+        let claims = Claims::of(&Directory::new(&path, false, true).unwrap());
+        assert_eq!(claims.claim(7, 1).unwrap(), Claimed::Granted);
+        claims.release(7, 1, true).unwrap();
+        assert_eq!(claims.claim(7, 2).unwrap(), Claimed::Futile);
+        let long_ago = Instant::now().checked_sub(2 * FUTILE).expect("the system runs for minutes");
+        claims.state.lock().held.insert(7, Held::Futile(long_ago));
+        assert_eq!(claims.claim(7, 2).unwrap(), Claimed::Granted);
+        claims.release(7, 2, false).unwrap();
+        std::fs::remove_dir_all(path).unwrap();
+    }
 }

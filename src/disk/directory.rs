@@ -15,7 +15,6 @@ use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::VERSION;
 use super::names::random;
-use super::open_files::with_descriptor;
 use crate::error::{Error, Result};
 
 /// A directory for the values of many identities.
@@ -144,7 +143,7 @@ impl Directory {
 
     /// The directories of all values of older formats, which this one does not read.
     pub fn older(&self) -> Vec<PathBuf> {
-        let names = with_descriptor(|| files::list(&self.root)).unwrap_or_default();
+        let names = files::list(&self.root).unwrap_or_default();
         let is_older = |name: &String| name.parse().is_ok_and(|version: u32| version < VERSION);
         names.iter().filter(|name| is_older(name)).map(|name| self.root.join(name)).collect()
     }

@@ -2,17 +2,19 @@
 //!
 //! Each operation of the file system that a disk cache performs is one of these functions, so that tests can make each
 //! fail, one after another ([`faults`]). They retry what a signal interrupted and continue what was read or written in
-//! part. They follow no symbolic link in the last component of a path.
+//! part. Without a descriptor left, they close the files that segments keep open, and try again. They follow no
+//! symbolic link in the last component of a path.
 
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 use rustix::process::{Resource, getrlimit};
 
+use super::open_files::with_descriptor;
 use crate::sync::{LockFile, Mode, off_standard};
 
 /// Opens a regular file to read.
@@ -26,10 +28,12 @@ pub fn open_to_lock(path: &Path) -> io::Result<File> {
 }
 
 fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    faults::check()?;
     // A named pipe would block the open without NONBLOCK, which has no effect on regular files.
-    let file = options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32).open(path)?;
-    let file = off_standard(file)?;
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
+    let file = with_descriptor(|| {
+        faults::check()?;
+        off_standard(options.open(path)?)
+    })?;
     match metadata(&file)?.is_file() {
         true => Ok(file),
         false => Err(not_regular()),
@@ -43,8 +47,10 @@ pub fn not_regular() -> io::Error {
 
 /// Creates a file, which must not exist, to read and write.
 pub fn create(path: &Path, mode: u32) -> io::Result<File> {
-    faults::check()?;
-    off_standard(OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)?)
+    with_descriptor(|| {
+        faults::check()?;
+        off_standard(OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)?)
+    })
 }
 
 /// As [`create`], but what the process takes from the permissions of new files does not count if a group shares them.
@@ -125,8 +131,11 @@ pub fn sync(file: &File) -> io::Result<()> {
 
 /// Has the names in a directory written to the storage device.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
-    faults::check()?;
-    match File::open(path)?.sync_all() {
+    let directory = with_descriptor(|| {
+        faults::check()?;
+        File::open(path)
+    })?;
+    match directory.sync_all() {
         // Some file systems cannot do it for directories, and do not need it.
         Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
         result => result,
@@ -139,6 +148,11 @@ pub fn metadata(file: &File) -> io::Result<Metadata> {
     file.metadata()
 }
 
+/// The device and the inode, which no other file has while this one is open.
+pub fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
 /// What the system knows of a path, of a symbolic link itself.
 pub fn stat(path: &Path) -> io::Result<Metadata> {
     faults::check()?;
@@ -147,9 +161,12 @@ pub fn stat(path: &Path) -> io::Result<Metadata> {
 
 /// The names in a directory that are UTF-8; ours are.
 pub fn list(path: &Path) -> io::Result<Vec<String>> {
-    faults::check()?;
+    let entries = with_descriptor(|| {
+        faults::check()?;
+        fs::read_dir(path)
+    })?;
     let mut names = Vec::new();
-    for entry in fs::read_dir(path)? {
+    for entry in entries {
         faults::check()?;
         names.extend(entry?.file_name().into_string());
     }
@@ -206,8 +223,10 @@ pub fn remove(path: &Path) -> io::Result<()> {
 
 /// Removes a directory and what it contains.
 pub fn remove_tree(path: &Path) -> io::Result<()> {
-    faults::check()?;
-    absent_is_done(fs::remove_dir_all(path))
+    with_descriptor(|| {
+        faults::check()?;
+        absent_is_done(fs::remove_dir_all(path))
+    })
 }
 
 fn absent_is_done(result: io::Result<()>) -> io::Result<()> {

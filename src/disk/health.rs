@@ -55,7 +55,7 @@ impl Health {
         let mut all = self.evicted.lock();
         all.entries += evicted.entries;
         all.bytes += evicted.bytes;
-        all.ns += evicted.ns;
+        all.ns = all.ns.saturating_add(evicted.ns);
     }
 
     pub(super) fn count_damaged(&self) {

@@ -8,7 +8,6 @@ use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{FileKind, HEADER, Header};
 use super::names::random;
-use super::open_files::with_descriptor;
 
 /// The bound that a directory keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub enum KeptBound {
 pub fn read(directory: &Directory) -> Outcome<KeptBound> {
     let path = directory.bound();
     let read = || -> io::Result<KeptBound> {
-        let file = with_descriptor(|| files::open(&path))?;
+        let file = files::open(&path)?;
         let metadata = files::metadata(&file)?;
         let mut bytes = [0; HEADER];
         let len = files::read_at(&file, &mut bytes, 0)?;
@@ -47,7 +46,7 @@ pub fn write(directory: &Directory, bytes: u64) -> Outcome<()> {
     let path = directory.bound();
     let new = path.with_extension(format!("{:016x}", random()));
     let write = || {
-        let file = with_descriptor(|| files::create_shared(&new, directory.file_mode()))?;
+        let file = files::create_shared(&new, directory.file_mode())?;
         files::write_at(&file, &header(bytes).encode(), 0)?;
         files::sync(&file)?;
         files::rename(&new, &path)

@@ -15,7 +15,6 @@ use std::time::{Duration, SystemTime};
 use super::failure::{Failure, Outcome};
 use super::files;
 use super::names::{self, random};
-use super::open_files::with_descriptor;
 use crate::sync::Mutex;
 
 /// The folder of the leases of a space, in the folder of the space.
@@ -136,10 +135,10 @@ impl Leases {
     fn create(&self, bytes: &[u8]) -> Outcome<PathBuf> {
         let new = self.folder.join(format!("{:016x}.new", random()));
         let create = || -> std::io::Result<()> {
-            let file = match with_descriptor(|| files::create_shared(&new, self.modes.1)) {
+            let file = match files::create_shared(&new, self.modes.1) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     files::make_directories(&self.folder, self.modes.0)?;
-                    with_descriptor(|| files::create_shared(&new, self.modes.1))?
+                    files::create_shared(&new, self.modes.1)?
                 }
                 created => created?,
             };
@@ -157,7 +156,7 @@ impl Leases {
     /// A lease; `None` if there is none that is whole.
     fn read(&self, path: &Path) -> Outcome<Option<Lease>> {
         let read = || -> std::io::Result<Option<Lease>> {
-            let file = with_descriptor(|| files::open(path))?;
+            let file = files::open(path)?;
             let modified = files::metadata(&file)?.modified()?;
             let mut bytes = [0; LONGEST];
             let len = files::read_at(&file, &mut bytes, 0)?;
@@ -201,7 +200,7 @@ pub fn clean(space: &Path) {
     /// Older than any computation that somebody waits for.
     const OLD: Duration = Duration::from_secs(30 * 24 * 3600);
     let folder = space.join(FOLDER);
-    let Ok(names) = with_descriptor(|| files::list(&folder)) else { return };
+    let Ok(names) = files::list(&folder) else { return };
     for path in names.iter().map(|name| folder.join(name)) {
         let modified = files::stat(&path).ok().and_then(|metadata| metadata.modified().ok());
         if modified.and_then(|modified| modified.elapsed().ok()).is_some_and(|age| age > OLD) {

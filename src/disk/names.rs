@@ -5,9 +5,12 @@
 
 use std::cmp::Ordering;
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::open_files::with_descriptor;
 
 /// The state of a segment's file, as its name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +56,9 @@ impl PartialOrd for Name {
 impl Name {
     /// A new name of this process.
     pub fn new(order: u64) -> Self {
-        let Host { name, boot } = host();
+        let (host, boot) = (host(), boot());
         let order = order.min(GREATEST_ORDER);
-        let text = format!("{order:016x}-{boot:08x}-{:x}-{:016x}-{name}", std::process::id(), random());
+        let text = format!("{order:016x}-{boot:08x}-{:x}-{:016x}-{host}", std::process::id(), random());
         Name::parse(&text).expect("a name that it makes")
     }
 
@@ -92,32 +95,40 @@ impl Name {
 
     /// Whether its owner runs, or ran, under the kernel of this process, so that a lock shows whether it is alive.
     pub fn shows_locks(&self) -> bool {
-        let boot = host().boot;
+        let boot = boot();
         boot != 0 && self.text[17..self.boot_end] == format!("{boot:08x}")
     }
 }
 
-/// The host of this process.
-struct Host {
-    name: String,
-    /// Of the running kernel; 0 if that is not known.
-    boot: u32,
-}
-
-fn host() -> &'static Host {
-    static HOST: OnceLock<Host> = OnceLock::new();
-    HOST.get_or_init(|| {
-        let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
-        let plain = |byte: char| if byte.is_ascii_alphanumeric() { byte } else { '_' };
-        let name: String = read("hostname").trim().chars().take(32).map(plain).collect();
-        let boot = u32::from_str_radix(read("random/boot_id").get(..8).unwrap_or_default(), 16);
-        Host { name: if name.is_empty() { "host".into() } else { name }, boot: boot.unwrap_or(0) }
-    })
+/// The name of this host, as names of files have it.
+fn host() -> &'static str {
+    static HOST: OnceLock<String> = OnceLock::new();
+    let plain = |byte: char| if byte.is_ascii_alphanumeric() { byte } else { '_' };
+    kept(&HOST, || Some(kernels("hostname")?.trim().chars().take(32).map(plain).collect()))
+        .map_or("host", String::as_str)
 }
 
 /// The running kernel of this host; 0 if that is not known.
 pub fn boot() -> u32 {
-    host().boot
+    static BOOT: OnceLock<u32> = OnceLock::new();
+    let boot = kept(&BOOT, || u32::from_str_radix(kernels("random/boot_id")?.get(..8)?, 16).ok());
+    boot.copied().unwrap_or(0)
+}
+
+/// What `find` returns, and has returned before. What cannot be found now, perhaps for want of a descriptor, may be
+/// found later.
+fn kept<T>(kept: &OnceLock<T>, find: impl FnOnce() -> Option<T>) -> Option<&T> {
+    match kept.get() {
+        None => find().map(|found| kept.get_or_init(|| found)),
+        found => found,
+    }
+}
+
+/// What the kernel says of itself under a name.
+fn kernels(name: &str) -> Option<String> {
+    let path = Path::new("/proc/sys/kernel").join(name);
+    let text = with_descriptor(|| std::fs::read_to_string(&path)).ok()?;
+    (!text.trim().is_empty()).then_some(text)
 }
 
 /// A random number; a forked child has other ones than its parent.
@@ -147,7 +158,15 @@ mod tests {
         for state in [State::New, State::Live, State::Sealed] {
             assert_eq!(Name::of_file(&names[7].file(state)), Some((names[7].clone(), state)));
         }
-        assert_eq!(names[7].shows_locks(), host().boot != 0);
+        assert_eq!(names[7].shows_locks(), boot() != 0);
+    }
+
+    #[test]
+    fn what_could_not_be_found_is_looked_for_again() {
+        let cell = OnceLock::new();
+        assert_eq!(kept(&cell, || None), None);
+        assert_eq!(kept(&cell, || Some(1)), Some(&1));
+        assert_eq!(kept(&cell, || unreachable!("it is kept")), Some(&1));
     }
 
     #[test]

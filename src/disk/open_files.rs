@@ -31,7 +31,7 @@ pub fn opened(opener: Weak<dyn Closes>) {
 
 /// Performs an operation that needs a descriptor. If the process has none left, all files are closed, and the operation
 /// is tried again.
-pub fn with_descriptor<R>(operation: impl Fn() -> io::Result<R>) -> io::Result<R> {
+pub(super) fn with_descriptor<R>(operation: impl Fn() -> io::Result<R>) -> io::Result<R> {
     match operation() {
         Err(error) if lacks_descriptors(&error) => {
             let open = std::mem::take(&mut *OPEN.lock());

@@ -13,7 +13,7 @@ use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{Extent, Footer};
 use super::names::{Name, State};
-use super::open_files::{Closes, with_descriptor};
+use super::open_files::Closes;
 use super::segment::Segment;
 use super::space::Space;
 use super::stamp::Stamp;
@@ -150,7 +150,7 @@ impl Space {
             Ok((metadata.mtime(), metadata.mtime_nsec()))
         };
         let before = modified()?;
-        let names = with_descriptor(|| files::list(&self.folder)).map_err(Failure::of("list", &self.folder))?;
+        let names = files::list(&self.folder).map_err(Failure::of("list", &self.folder))?;
         let is_whole = modified()? == before;
         if first && !self.options.read_only {
             repair::remove_unfinished(&self.folder, &names);
@@ -190,7 +190,7 @@ impl Space {
                 self.change(|catalog| catalog.grow(number, Growth::Sealed));
                 continue;
             };
-            if let Ok((records, _)) = self.watch(read_on(&segment, from)) {
+            if let Ok((records, _)) = self.watch(read_on(&segment, from, true)) {
                 self.note(number, records, Growth::Sealed)?;
             }
         }
@@ -286,7 +286,7 @@ impl Space {
             live.collect()
         };
         for (number, segment, from) in live {
-            match read_on(&segment, from) {
+            match read_on(&segment, from, false) {
                 Ok((records, end)) => self.note(number, records, Growth::ReadTo(end))?,
                 Err(failure) if failure.is_absence() => (),
                 // The others can be read.

@@ -14,7 +14,7 @@ use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::HEADER;
 use super::names::{Name, State};
-use super::open_files::{Closes, with_descriptor};
+use super::open_files::Closes;
 use super::segment::{Segment, value_folder};
 use super::writer::finish;
 
@@ -37,7 +37,7 @@ pub struct Abandoned {
 pub fn abandoned(folder: &Path, name: &Name, state: State) -> Outcome<Option<Abandoned>> {
     let path = folder.join(name.file(state));
     if name.shows_locks() {
-        let open = || match with_descriptor(|| files::open_to_lock(&path)) {
+        let open = || match files::open_to_lock(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => files::open(&path),
             opened => opened,
         };
@@ -67,7 +67,7 @@ pub fn seal(_right: &Abandoned, directory: &Directory, folder: &Path, segment: &
     if end > HEADER as u64 {
         let new = folder.join(Name::new(segment.name.order).file(State::New));
         let copy = || {
-            let (from, to) = (segment.file()?, with_descriptor(|| files::create_shared(&new, directory.file_mode())));
+            let (from, to) = (segment.file()?, files::create_shared(&new, directory.file_mode()));
             let to = to.map_err(Failure::of("make", &new))?;
             // Others see by it that this process is alive.
             let _ = files::try_lock(&to);

@@ -282,7 +282,7 @@ fn open_file(folder: &Path, name: &Name) -> Outcome<(File, PathBuf)> {
     let mut opened = Err(Failure::of("open", folder)(std::io::ErrorKind::NotFound.into()));
     for state in [State::Sealed, State::Live, State::Sealed] {
         let path = folder.join(name.file(state));
-        let file = open_files::with_descriptor(|| files::open(&path));
+        let file = files::open(&path);
         opened = file.map_err(Failure::of("open", &path)).map(|file| (file, path.clone()));
         match &opened {
             Err(failure) if failure.is_absence() => (),

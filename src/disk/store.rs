@@ -74,8 +74,8 @@ impl Space {
         self.leave_parent_writer(&mut writer);
         for (at, entry) in entries.iter().enumerate() {
             let mut stored = self.store_one(&mut writer, *entry);
-            if let Some(current) = writer.as_ref().filter(|current| current.is_removed()) {
-                // Somebody has removed all values. The next segment is at a place where it is found.
+            if let Some(current) = writer.as_ref().filter(|current| current.is_gone()) {
+                // Somebody has removed or moved all values. The next segment is at a place where it is found.
                 current.segment.set_lost();
                 stored = self.store_one(&mut writer, *entry);
             }

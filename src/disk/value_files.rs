@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{FileKind, HEADER, Header, ValueFile};
-use super::open_files::with_descriptor;
 use super::segment::Segment;
 
 /// The bytes of a key that are compared at once.
@@ -43,7 +42,7 @@ pub fn write(
         files::make_directories(folder, modes.0)?;
         // A file of this name is left over from a store that failed.
         files::remove(&path)?;
-        with_descriptor(|| files::create_shared(&path, modes.1))
+        files::create_shared(&path, modes.1)
     };
     let write = |to: &File| {
         let (key_at, value_at) = (HEADER as u64, (HEADER + key.len()) as u64);
@@ -86,7 +85,7 @@ impl OpenValue {
     /// Opens the file that a record of a segment describes.
     fn open(folder: &Path, segment: &Header, described: ValueFile) -> Outcome<Option<Self>> {
         let path = folder.join(described.name());
-        let file = match with_descriptor(|| files::open(&path)).map_err(Failure::of("open", &path)) {
+        let file = match files::open(&path).map_err(Failure::of("open", &path)) {
             Err(failure) if failure.is_foreign() => return Ok(None),
             opened => opened?,
         };

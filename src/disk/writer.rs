@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,7 +13,6 @@ use super::failure::{Failure, Outcome};
 use super::files;
 use super::format::{FOOTER_PART, FileKind, Footer, HEADER, Header, TRAILER, seconds};
 use super::names::{Name, State, random_id};
-use super::open_files::with_descriptor;
 use super::segment::Segment;
 use crate::sync::process;
 
@@ -25,6 +23,8 @@ pub struct Writer {
     /// Its number in the catalog.
     pub number: u16,
     file: Arc<File>,
+    /// The device and the inode of the file.
+    identity: (u64, u64),
     folder: Arc<Path>,
     /// Where the next record begins.
     pub end: u64,
@@ -55,14 +55,15 @@ impl Writer {
         let (new, live) = (folder.join(name.file(State::New)), folder.join(name.file(State::Live)));
         let create = || {
             files::make_directories(folder, modes.0)?;
-            let file = with_descriptor(|| files::create_shared(&new, modes.1))?;
+            let file = files::create_shared(&new, modes.1)?;
             // Without locks, the file's age shows whether its owner is alive.
             let _ = files::try_lock(&file);
             files::write_at(&file, &header.encode(), 0)?;
+            let identity = files::identity(&files::metadata(&file)?);
             files::rename(&new, &live)?;
-            Ok(Arc::new(file))
+            Ok((Arc::new(file), identity))
         };
-        let file = create().map_err(|error| {
+        let (file, identity) = create().map_err(|error| {
             let _ = files::remove(&new);
             Failure::of("make", &live)(error)
         })?;
@@ -71,6 +72,7 @@ impl Writer {
             segment,
             number: 0,
             file,
+            identity,
             folder: folder.clone(),
             end: HEADER as u64,
             file_bytes: 0,
@@ -119,9 +121,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether somebody removed the file. What is appended then is gone.
-    pub fn is_removed(&self) -> bool {
-        files::metadata(&self.file).is_ok_and(|metadata| metadata.nlink() == 0)
+    /// Whether the file is not at its path any more: somebody removed it, or moved a directory above it. What is
+    /// appended then is not found there.
+    pub fn is_gone(&self) -> bool {
+        let live = self.folder.join(self.segment.name.file(State::Live));
+        match files::stat(&live).map_err(Failure::of("look at", &live)) {
+            Ok(metadata) => files::identity(&metadata) != self.identity,
+            Err(failure) => failure.is_absence(),
+        }
     }
 
     /// Has all records written to the storage device.

@@ -341,7 +341,7 @@ impl Arena {
         unsafe {
             let is_unused = (*chunk).shares.load(Ordering::Acquire) == 1;
             let has_enough = chunks.spare_bytes as usize + (*chunk).size > LAST_CHUNK;
-            if chunks.abandoned || !self.is_pressed() || has_enough || !is_unused || (*chunk).single {
+            if !self.is_pressed() || has_enough || !is_unused || (*chunk).single {
                 return false;
             }
             #[cfg(shuttle)]

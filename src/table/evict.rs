@@ -90,7 +90,7 @@ impl Table {
                     all.entries += 1;
                     all.bytes += entry.weight();
                     // SAFETY: the entry is in the table, and we are its writer.
-                    all.cost = all.cost.wrapping_add(unsafe { cost_of(entry.header()) });
+                    all.cost = all.cost.saturating_add(unsafe { cost_of(entry.header()) });
                 });
             });
         });

@@ -90,7 +90,7 @@ impl EvictedCounts {
 
     pub(super) fn add(&self, more: Evicted) {
         let add = |count: &AtomicU64, more: u64| {
-            count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+            count.store(count.load(Ordering::Relaxed).saturating_add(more), Ordering::Relaxed);
         };
         add(&self.entries, more.entries);
         add(&self.bytes, more.bytes);

@@ -1,5 +1,6 @@
+use super::super::arena::Chunk;
 use super::super::draft::Draft;
-use super::super::header::IN_TABLE;
+use super::super::header::{IN_TABLE, TOUCHED, UNTOUCHED};
 use super::*;
 use crate::epoch::{self, eventually};
 use crate::memory::Exceeded;
@@ -200,4 +201,90 @@ fn what_a_thread_has_replaced_takes_little_of_a_small_table() {
         bytes() < 40 << 10
     };
     assert!(eventually(stays_small), "{} bytes for one entry of 1,000", bytes());
+}
+
+/// A table of entries of 100 bytes, and the arena of its entries.
+fn filled(count: u32, bounds: Bounds) -> (Table, TryArc<Arena>) {
+    let table = Table::new();
+    for key in 0..count {
+        table.insert(owned_entry(&key.to_le_bytes(), &[7; 100]), true, &Terms { bounds, ..Terms::NONE });
+    }
+    let arena = table.arena.get_arc().unwrap().clone();
+    (table, arena)
+}
+
+/// The chunk of an entry.
+fn chunk_of(pin: &Pinned) -> *mut Chunk {
+    // SAFETY: the pin keeps the entry, which is in a chunk.
+    unsafe { Chunk::of(pin.entry().header()) }
+}
+
+#[test]
+fn an_entry_that_is_moved_out_of_a_sparse_chunk_keeps_its_mark() {
+    let bounds = Bounds { max_bytes: 1 << 30, evicts_at_max: true, ..Bounds::NONE };
+    let (table, _arena) = filled(8000, bounds);
+    let state = |key: u32| {
+        epoch::read(|guard| {
+            let entry = table.find(guard, &key.to_le_bytes()[..].into()).unwrap();
+            // SAFETY: the guard keeps the entry.
+            (entry.header(), unsafe { (*entry.header().as_ptr()).access.load(Ordering::Relaxed) })
+        })
+    };
+    let is_marked = |key: u32| key.is_multiple_of(20);
+    let left = || (0..8000u32).filter(|key| key.is_multiple_of(10));
+    epoch::read(|guard| {
+        let marked = left().filter(|key| is_marked(*key));
+        marked.for_each(|key| table.find(guard, &key.to_le_bytes()[..].into()).unwrap().touch());
+    });
+    let before: Vec<_> = left().map(|key| state(key).0).collect();
+    for key in (0..8000u32).filter(|key| !key.is_multiple_of(10)) {
+        assert!(table.remove(&key.to_le_bytes()[..].into(), &bounds));
+    }
+    let moved: Vec<u32> =
+        left().zip(before).filter(|(key, before)| state(*key).0 != *before).map(|its| its.0).collect();
+    assert!(moved.len() > 200, "{} were moved", moved.len());
+    for key in moved {
+        assert_eq!(state(key).1, if is_marked(key) { TOUCHED } else { UNTOUCHED }, "{key}");
+    }
+}
+
+#[test]
+fn a_chunk_that_only_pins_keep_is_marked_when_it_comes_back() {
+    let (table, _arena) = filled(2000, Bounds::NONE);
+    // Of one chunk, which is neither the first nor the last.
+    let pins: Vec<Pinned> =
+        [700u32, 701].map(|key| Pinned::counted(get(&table, &key.to_le_bytes()).unwrap().entry())).into();
+    let [chunk, other] = [0, 1].map(|at: usize| chunk_of(&pins[at]));
+    assert_eq!(chunk, other);
+    for key in (0..2000u32).filter(|key| !key.is_multiple_of(50)) {
+        table.remove(&key.to_le_bytes()[..].into(), &Bounds::NONE);
+    }
+    // SAFETY: pins keep the chunk.
+    let is_kept = || unsafe { (*chunk).is_kept };
+    // All other entries leave it with the next stores.
+    assert!(eventually(|| {
+        table.insert(owned_entry(b"k", &[8; 100]), true, &Terms::NONE);
+        flush();
+        is_kept()
+    }));
+}
+
+#[test]
+fn a_chunk_of_a_table_that_is_gone_is_trimmed_and_freed_with_its_last_pin() {
+    let (table, arena) = filled(2000, Bounds::NONE);
+    let pin = Pinned::counted(get(&table, &700u32.to_le_bytes()).unwrap().entry());
+    let chunk = chunk_of(&pin);
+    // Its chunks come back after it.
+    epoch::read(|_| drop(table));
+    assert!(eventually(|| {
+        flush();
+        // SAFETY: the pin keeps the chunk.
+        unsafe { (*chunk).list.load(Ordering::Relaxed) == 0 && arena.account.bytes() < 128 << 10 }
+    }));
+    assert_eq!(arena.chunks.lock().bytes, 0, "it is not in the list of the arena");
+    drop(pin);
+    assert!(eventually(|| {
+        flush();
+        arena.account.bytes() == 0
+    }));
 }

@@ -257,8 +257,9 @@ All statistics of a cache: those of [`info`](@ref); `bytes`, what it takes (this
 `live_bytes`, what its entries take of that; the number of values stored, and refused by reason; `evictions`, the number
 of entries evicted, their `evicted_bytes`, and `evicted_ns`, the nanoseconds that computing them again would take; the
 nanoseconds spent in computations (`compute_ns`, with the time that Julia needs to compile them in the first call) and
-saved by hits (`saved_ns`); and the hits that were `verified` and their `differences`. (`waits` and `errors` count only
-threads of other languages, because tasks wait and fail in Julia.) For a memo, `hits` and `misses` are its own.
+saved by hits (`saved_ns`); and the hits that were `verified` and their `differences`. (`waits` does not count tasks of
+this process, and `errors` no computation in Julia, because tasks wait and fail in Julia.) For a memo, `hits` and
+`misses` are its own.
 """
 function stats(cache::AbstractCache)
     figures = Ref(CStats())

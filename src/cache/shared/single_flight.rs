@@ -22,6 +22,8 @@ use crate::table::{Draft, Hashed, OwnedEntry};
 enum Decision {
     /// Another process has stored its value.
     Take(Value),
+    /// The same, and this caller has waited for it.
+    TakeAfterWait(Value),
     /// This process computes.
     Compute,
     /// Another process computes.
@@ -47,6 +49,10 @@ impl<B: Backing> SharedCache<B> {
                 self.near().count(true);
                 Ok(Some(Begin::Found(value)))
             }
+            Ok(Decision::TakeAfterWait(value)) => {
+                self.near().flights().complete(&flight, None, epoch::current(), || value.clone());
+                Ok(Some(Begin::Found(self.near().waited(value.entry))))
+            }
             Ok(Decision::Wait) => {
                 self.near().fail(&flight, None);
                 Ok(None)
@@ -64,12 +70,16 @@ impl<B: Backing> SharedCache<B> {
             // The value is refused or inherited: nothing is stored under a claim.
             return Ok(self.fetch(&flight.hashed())?.map_or(Decision::Compute, Decision::Take));
         }
-        let (began, counted) = (Instant::now(), Cell::default());
+        let (began, counted, mut has_waited) = (Instant::now(), Cell::default(), false);
         loop {
             match self.fetch_or_claim(flight, &counted)? {
                 // Then nobody else has it, or another process took it just now.
                 Decision::Wait if self.release_stale(flight) => (),
-                Decision::Wait if patient => waiting(|| thread::sleep(self.polling.pause(began.elapsed()))),
+                Decision::Wait if patient => {
+                    waiting(|| thread::sleep(self.polling.pause(began.elapsed())));
+                    has_waited = true;
+                }
+                Decision::Take(value) if has_waited => return Ok(Decision::TakeAfterWait(value)),
                 decision => return Ok(decision),
             }
         }
@@ -143,10 +153,7 @@ impl<B: Backing> SharedCache<B> {
         // The claim is read before the value: the other order would miss a process that completes in between.
         let claimed = self.backing().is_claimed(key.key)?;
         Ok(match self.peek(key)? {
-            Some(value) => {
-                self.near().count(true);
-                Waited::Value(value)
-            }
+            Some(value) => Waited::Value(self.near().waited(value.entry)),
             None if claimed => Waited::TimeOut,
             None => Waited::Nobody,
         })

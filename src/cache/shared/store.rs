@@ -123,10 +123,12 @@ impl<B: Backing> SharedCache<B> {
         });
         let cleared = if self.has_own { self.backing().clear() } else { Ok(()) };
         self.near.change_all();
-        // Near values are removed even if the backing failed.
-        self.near().clear()?;
+        // Near values are removed even if the backing failed. Its own are still there then, and so are the counts.
+        self.near().clear_values()?;
+        cleared?;
+        self.near().reset_counts();
         self.damaged.store(0, Relaxed);
-        cleared
+        Ok(())
     }
 
     /// Invalidates computations in progress: they began before this removal, so their values are not stored after it.

@@ -70,7 +70,7 @@ pub const PHICACHE_ERROR_STORAGE: i32 = -13;
 pub const PHICACHE_ORIGIN_HIT: u32 = 1;
 /// This call computed the value. The cache stored it, or kept another value that the key got meanwhile.
 pub const PHICACHE_ORIGIN_COMPUTED: u32 = 2;
-/// Another thread computed the value while this one waited.
+/// Another thread or process computed the value while this thread waited.
 pub const PHICACHE_ORIGIN_WAITED: u32 = 3;
 /// The value was inherited from the cache's parent.
 pub const PHICACHE_ORIGIN_PARENT: u32 = 4;
