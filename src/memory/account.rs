@@ -78,6 +78,11 @@ impl Account {
         self.bytes().saturating_add(bytes) <= max_bytes
     }
 
+    /// Whether it holds so little that the process's limit need not make it less.
+    pub fn is_little(&self) -> bool {
+        self.fits(0, LEAST)
+    }
+
     /// Whether the process has room for `bytes` more.
     pub fn has_room(&self, bytes: u64, bounds: &Bounds) -> bool {
         limit::has_room(bytes, self.percent(bytes, bounds))

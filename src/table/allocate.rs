@@ -275,7 +275,7 @@ impl Arena {
     /// Whether a block that is carved must be paid for by evicting as many bytes.
     #[inline(always)]
     fn evicts_now(&self, bounds: &Bounds) -> bool {
-        self.is_pressed() || bounds.evicts_at_max && self.is_behind(self.survivors(bounds), bounds)
+        (self.is_pressed() || bounds.evicts_at_max) && self.is_behind(self.survivors(bounds), bounds)
     }
 
     /// Whether a new block of this many bytes would make the table evict others, now or soon.
@@ -292,7 +292,13 @@ impl Arena {
         let usual = self.usual_chunk(bounds) as u64;
         // Less than half of a chunk is not worth one.
         let left = bounds.max_bytes.saturating_sub(self.account.bytes());
-        let left = if left < usual / 2 || self.is_pressed() { 0 } else { left };
+        let left = match self.is_pressed() {
+            // If it evicted while it has spare chunks, it would keep ever fewer entries, and ever more of those.
+            true if self.account.is_little() => self.spare.load(Ordering::Relaxed).into(),
+            true => 0,
+            false if left < usual / 2 => 0,
+            false => left,
+        };
         left.saturating_add(self.uncarved.load(Ordering::Relaxed).into()) < bytes
     }
 

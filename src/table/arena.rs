@@ -27,8 +27,9 @@ pub(super) struct Arena {
     pub(super) closed: AtomicU64,
     /// The bytes of holes, and of the unused part of the newest chunk.
     pub(super) room: AtomicU64,
-    /// The bytes of the unused part of the newest chunk.
+    /// The bytes of the unused part of the newest chunk, and of the spare chunks.
     pub(super) uncarved: AtomicU32,
+    pub(super) spare: AtomicU32,
     /// The bytes that were carved since the arena came under pressure, less those that were evicted.
     pub(super) owed: AtomicU32,
     /// Whether holes are so large a part of the chunks that it pays to move entries.
@@ -179,6 +180,7 @@ impl Arena {
             closed: AtomicU64::new(0),
             room: AtomicU64::new(0),
             uncarved: AtomicU32::new(0),
+            spare: AtomicU32::new(0),
             owed: AtomicU32::new(0),
             sparse: AtomicBool::new(false),
             pressed: AtomicBool::new(false),
@@ -196,6 +198,7 @@ impl Arena {
     pub(super) fn publish(&self, chunks: &Chunks) {
         self.publish_room(chunks);
         self.sparse.store(chunks.is_sparse(), Ordering::Relaxed);
+        self.spare.store(chunks.spare_bytes, Ordering::Relaxed);
     }
 
     /// As [`Arena::publish`], after a block was carved: the holes and the chunks are the same as before.
@@ -353,6 +356,7 @@ impl Arena {
             (*chunk).next = std::mem::replace(&mut chunks.spare, chunk);
             chunks.spare_bytes += (*chunk).size as u32;
         }
+        self.publish(&chunks);
         true
     }
 
