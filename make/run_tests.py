@@ -105,8 +105,9 @@ def as_cargo_counts(succeeded, output):
 
 
 def end_of(name, output):
-    """The name of a failed test, and the last lines of what it printed."""
-    return "\n    ".join([f"  {name}", *output.strip().splitlines()[-LINES_OF_A_FAILURE:]])
+    """The name of a failed test, and the last lines of what it printed, before a list of its calls."""
+    said = output.split("stack backtrace:")[0].strip().splitlines()
+    return "\n    ".join([f"  {name}", *said[-LINES_OF_A_FAILURE:]])
 
 
 def as_ctest_counts(report):

@@ -83,7 +83,8 @@ fn times_stop_at_their_greatest_value_and_a_clear_sets_them_to_zero() {
         scope.spawn(|| compute(0, u64::MAX - 5));
     });
     (1..200).for_each(|key| compute(key, u64::MAX - 5));
-    cache.get(&199u32.to_le_bytes()).unwrap().unwrap();
+    // Some are refused while a thread of another test is in a read section.
+    (0..200u32).rev().find(|key| cache.get(&key.to_le_bytes()).unwrap().is_some()).expect("there are entries");
     let stats = cache.stats().unwrap();
     assert!(stats.evictions > 2);
     assert_eq!((stats.compute_ns, stats.evicted_ns), (u64::MAX, u64::MAX));
