@@ -343,6 +343,34 @@ fn an_expensive_value_that_is_not_used_stays_as_long_as_its_cost_says_and_leaves
 }
 
 #[test]
+fn a_full_cache_keeps_its_entries_while_a_read_section_keeps_what_it_evicts() {
+    let _alone = alone();
+    for (len, most_lost) in [(100, 60), (1000, 10), (4000, 3)] {
+        let cache = cache(MIB / 16);
+        let size = || cache.stats().unwrap().info.size;
+        (0..2000).for_each(|key| assert!(set(&cache, key, len)));
+        let full = size();
+        let (opened, wait) = mpsc::channel();
+        let (end, told) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                epoch::read(|_| {
+                    opened.send(()).unwrap();
+                    told.recv().unwrap();
+                })
+            });
+            wait.recv().unwrap();
+            let stored = (2000..4000).filter(|key| set(&cache, *key, len)).count();
+            assert!(stored < 100, "{stored} are stored without memory");
+            assert!(size() + most_lost >= full, "{} of {full} are left", size());
+            end.send(()).unwrap();
+        });
+        (4000..4100).for_each(|key| assert!(set(&cache, key, len), "after the section"));
+        assert!(size() + most_lost >= full, "{} of {full}", size());
+    }
+}
+
+#[test]
 fn a_value_larger_than_the_cache_evicts_nothing() {
     let _alone = alone();
     // What stores before it owe differs.

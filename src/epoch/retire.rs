@@ -82,13 +82,18 @@ pub(crate) fn flush_if_unblocked() {
 #[cold]
 #[inline(never)]
 fn flush_unless_blocked() {
-    // SAFETY: participants are never freed.
-    let Some(blocker) = (unsafe { threads().blocker.load(Ordering::Acquire).as_ref() }) else { return };
-    let epoch = blocker.epoch.load(Ordering::Relaxed);
     // A superfluous flush costs time; a missed one is made up for by the next change of a table.
-    if epoch == 0 || epoch > threads().blocked_at.load(Ordering::Relaxed) {
+    if blocking_section() == 0 {
         flush();
     }
+}
+
+/// The epoch of the read section that kept the last collection from freeing something, if that is still open; else 0.
+pub fn blocking_section() -> u64 {
+    // SAFETY: participants are never freed.
+    let Some(blocker) = (unsafe { threads().blocker.load(Ordering::Acquire).as_ref() }) else { return 0 };
+    let epoch = blocker.epoch.load(Ordering::Relaxed);
+    if epoch > threads().blocked_at.load(Ordering::Relaxed) { 0 } else { epoch }
 }
 
 /// Collects the retire list of a participant.

@@ -4,6 +4,9 @@
 //! became free, or a pin was released. A counted share that is given up makes a hole, or tells the arena if the entry
 //! is in the table. A hazard slot that is cleared leaves no trace, so the slots of the storing thread are compared, and
 //! those of others are left to an attempt now and then.
+//!
+//! What was evicted cannot be freed while a read section is open that began before. One attempt is made then; others
+//! would evict all entries for nothing.
 
 use super::arena::Arena;
 use crate::epoch::{protected, retire};
@@ -38,6 +41,8 @@ struct Attempt {
     protected: usize,
     /// Whether another attempt is due.
     is_due: bool,
+    /// The read section that kept what it has evicted, by its epoch; 0 for none.
+    section: u64,
 }
 
 impl Refusals {
@@ -63,9 +68,13 @@ impl Refusals {
         last.is_due || retire::may_free()
     }
 
-    /// Whether nothing has changed since an attempt to make this much room was in vain.
+    /// Whether nothing has changed since an attempt to make this much room was in vain, or a read section still keeps
+    /// what was evicted then.
     pub(super) fn is_in_vain(&self, weight: u64, changes: u64, arena: &Arena) -> bool {
         self.0.as_ref().is_some_and(|last| {
+            if last.section != 0 && last.section == retire::blocking_section() {
+                return true;
+            }
             let (now, then) = ((changes, arena.room(), arena.account.bytes()), (last.changes, last.room, last.held));
             last.in_vain && !last.is_due && arena.awaits_release() && weight >= last.weight && now == then
         })
@@ -78,6 +87,7 @@ impl Refusals {
         if found || changes != last.changes {
             last.found_at = arena.age();
         }
+        last.section = if found { retire::blocking_section() } else { 0 };
         last.in_vain = arena.is_renewed_since(last.found_at);
         arena.await_release(true);
         if last.in_vain {
