@@ -27,8 +27,9 @@ pub(super) struct Arena {
     pub(super) closed: AtomicU64,
     /// The bytes of holes, and of the unused part of the newest chunk.
     pub(super) room: AtomicU64,
-    /// The bytes of the unused part of the newest chunk, and of the spare chunks.
+    /// The bytes of the unused part of the newest chunk.
     pub(super) uncarved: AtomicU32,
+    /// The bytes of the spare chunks.
     pub(super) spare: AtomicU32,
     /// The bytes that were carved since the arena came under pressure, less those that were evicted.
     pub(super) owed: AtomicU32,
